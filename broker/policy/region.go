@@ -1,0 +1,133 @@
+// Package policy decides who may receive what. It holds every rule of sharing,
+// as pure functions over plain data: no I/O, no clock, no NATS. Whatever
+// carries objects out of the hub (streams, replay, TAXII, console) asks here
+// and obeys.
+//
+//   - read.go: may this seat read this stream, and from where on
+//   - publish.go: where does an object of this level go, or why is it refused
+//   - explain.go: both, told for people, for every seat of the region
+//   - region.go: the words: member, seat, community, place
+package policy
+
+import (
+	"time"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+// Kind says what a seat does.
+type Kind string
+
+const (
+	Publisher  Kind = "publisher"
+	Subscriber Kind = "subscriber"
+	Both       Kind = "both"
+)
+
+// Standing says whose eyes are behind a seat: the member's own organization,
+// or a client of it (a constituent, an outsourced provider), which may never
+// hold AMBER+STRICT or RED (TLP 2.0).
+type Standing string
+
+const (
+	Organization Standing = "organization"
+	Client       Standing = "client"
+)
+
+// Member is a national CERT or partner.
+type Member struct {
+	// Name is the ISO 3166-1 alpha-2 code in lower case, or 3+ letters for a
+	// partner that has none. Members and communities share one namespace.
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	// Identities are the STIX identity ids the member speaks for.
+	Identities []string `json:"identities,omitempty"`
+	// ReceiveOnly members may not submit.
+	ReceiveOnly bool `json:"receive_only,omitempty"`
+	// Suspended members neither submit nor receive; their places stay.
+	Suspended bool `json:"suspended,omitempty"`
+	// Unmarked is the level this member's unmarked objects travel under when a
+	// submission names none; NoLevel refuses them.
+	Unmarked stix.Level `json:"unmarked,omitempty"`
+	// AmberTo is the community for AMBER and AMBER+STRICT when a submission
+	// names no audience; empty refuses them.
+	AmberTo string `json:"amber_to,omitempty"`
+	// RedStart is the first sequence of the member's RED inbox it may read.
+	RedStart uint64 `json:"red_start,omitempty"`
+}
+
+// Seat is one credential of one daemon or person of a member.
+type Seat struct {
+	// Name is member/seat, such as my/firewall.
+	Name string `json:"name"`
+	// Member is the name of the member the seat belongs to.
+	Member string `json:"member"`
+	// Account is the public key of the seat's NATS account, and the name of
+	// each of its durables.
+	Account  string   `json:"account"`
+	Kind     Kind     `json:"kind"`
+	Standing Standing `json:"standing"`
+	// Ceiling is the highest level the seat may hold.
+	Ceiling stix.Level `json:"ceiling"`
+	// FilterType and FilterOrigin, when set, narrow every durable of the seat
+	// to one STIX type, one origin, or both. Fixed when the seat is made.
+	FilterType   string `json:"filter_type,omitempty"`
+	FilterOrigin string `json:"filter_origin,omitempty"`
+	// Revoked seats can neither connect nor receive, for ever.
+	Revoked bool      `json:"revoked,omitempty"`
+	Created time.Time `json:"created"`
+	// Floors keeps the acknowledged sequence by stream name while the durables
+	// are gone (member suspended); resuming restores them.
+	Floors map[string]uint64 `json:"floors,omitempty"`
+}
+
+// Reads reports whether the seat's kind receives at all.
+func (s *Seat) Reads() bool { return s.Kind == Subscriber || s.Kind == Both }
+
+// Submits reports whether the seat's kind submits at all.
+func (s *Seat) Submits() bool { return s.Kind == Publisher || s.Kind == Both }
+
+// Place is a member's place on a community's roster.
+type Place struct {
+	Since time.Time `json:"since"`
+	// Start is, for AMBER and AMBER+STRICT, the first sequence of the stream
+	// the member may read: what came before it joined stays closed to it. A
+	// level that is absent starts at 1. CLEAR and GREEN always start at 1.
+	Start map[stix.Level]uint64 `json:"start,omitempty"`
+}
+
+// Community is an explicit roster of members. Its name never implies an
+// audience; the roster does.
+type Community struct {
+	Name  string `json:"name"`
+	Title string `json:"title,omitempty"`
+	// Token stands for the community in subjects and stream names. It is the
+	// name, or a random id for a private community.
+	Token   string           `json:"token"`
+	Private bool             `json:"private,omitempty"`
+	Places  map[string]Place `json:"places"`
+	// Known lists participants of the mechanism that have no place yet. They
+	// receive nothing until an administrator gives them one.
+	Known []string `json:"known,omitempty"`
+}
+
+// Region is the whole directory at one moment. It is treated as immutable:
+// a change makes a new Region.
+type Region struct {
+	Members     map[string]*Member
+	Seats       map[string]*Seat // by name
+	Communities map[string]*Community
+}
+
+// Speaker returns the member that speaks for a STIX identity, or "" if none
+// does.
+func (r *Region) Speaker(identity string) string {
+	for _, m := range r.Members {
+		for _, id := range m.Identities {
+			if id == identity {
+				return m.Name
+			}
+		}
+	}
+	return ""
+}
