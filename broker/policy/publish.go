@@ -62,7 +62,7 @@ func (r *Region) Route(origin string, level stix.Level, to []string, createdBy s
 	case level == stix.NoLevel || level > stix.Red:
 		return nil, refuse("tlp-missing", "the object has no TLP level")
 	case level == stix.Red:
-		return r.routeRed(to)
+		return r.routeRed(origin, to)
 	}
 	if len(to) == 0 {
 		switch {
@@ -84,7 +84,7 @@ func (r *Region) Route(origin string, level stix.Level, to []string, createdBy s
 	case c == nil:
 		return nil, refuse("audience-unknown", "there is no audience %q; `selat whoami` lists yours", to[0])
 	}
-	if _, on := c.Places[origin]; !on {
+	if !r.onRoster(origin, to[0]) {
 		// The same words as for an audience that does not exist, so that nobody
 		// learns the names of communities it is not in.
 		return nil, refuse("audience-unknown", "there is no audience %q; `selat whoami` lists yours", to[0])
@@ -92,7 +92,7 @@ func (r *Region) Route(origin string, level stix.Level, to []string, createdBy s
 	return []Stream{{c.Name, level}}, nil
 }
 
-func (r *Region) routeRed(to []string) ([]Stream, *Refusal) {
+func (r *Region) routeRed(origin string, to []string) ([]Stream, *Refusal) {
 	if len(to) == 0 {
 		return nil, refuse("audience-missing", "TLP:RED needs its recipients: name members with --to my,sg")
 	}
@@ -103,7 +103,9 @@ func (r *Region) routeRed(to []string) ([]Stream, *Refusal) {
 		switch m := r.Members[n]; {
 		case i > 0 && n == names[i-1]:
 			continue
-		case m == nil && r.Communities[n] != nil:
+		case m == nil && r.onRoster(origin, n):
+			// Only to who is in it: to anyone else a community is as unknown as
+			// any other word.
 			return nil, refuse("audience-red-community", "TLP:RED names members one by one; %s is a community", n)
 		case m == nil:
 			return nil, refuse("audience-unknown", "there is no member %q", n)
@@ -111,4 +113,14 @@ func (r *Region) routeRed(to []string) ([]Stream, *Refusal) {
 		out = append(out, Stream{n, stix.Red})
 	}
 	return out, nil
+}
+
+// onRoster reports whether a member has a place in a community of that name.
+func (r *Region) onRoster(member, community string) bool {
+	c := r.Communities[community]
+	if c == nil {
+		return false
+	}
+	_, on := c.Places[member]
+	return on
 }

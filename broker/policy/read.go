@@ -28,7 +28,9 @@ func (r *Region) Subject(s Stream, origin, typ string) string {
 }
 
 func (r *Region) token(audience string) string {
-	if c := r.Communities[audience]; c != nil && c.Token != "" {
+	if c := r.Communities[audience]; c != nil && (c.Token != "" || c.Private) {
+		// A private community without a token, which CheckNewCommunity refuses,
+		// yields a name the server refuses rather than its own.
 		return c.Token
 	}
 	return audience
@@ -89,17 +91,25 @@ func (r *Region) MayRead(seat *Seat, s Stream) Access {
 		return denied("revoked", "seat %s is revoked", seat.Name)
 	case !seat.Reads():
 		return denied("kind", "seat %s only publishes", seat.Name)
-	case s.Level == stix.NoLevel || s.Level > stix.Red:
-		return denied("level", "no such TLP level")
+	case seat.Ceiling > stix.Red:
+		return denied("ceiling", "the seat's ceiling is no TLP level")
 	case s.Level > seat.Ceiling:
 		return denied("ceiling", "TLP:%s is above the seat's ceiling, %s", show(s.Level), show(seat.Ceiling))
 	case s.Level >= stix.AmberStrict && seat.Standing != Organization:
 		return denied("standing", "TLP:%s stays inside the organization; the seat belongs to a client", show(s.Level))
 	}
-	if s.Level == stix.Red {
-		if s.Audience != m.Name {
-			return denied("recipient", "TLP:RED named %s, not %s", s.Audience, m.Name)
-		}
+	return r.entitled(m, s)
+}
+
+// entitled is the member's part of MayRead: whether the stream is meant for
+// the member at all, whatever its seats may hold.
+func (r *Region) entitled(m *Member, s Stream) Access {
+	switch {
+	case s.Level == stix.NoLevel || s.Level > stix.Red:
+		return denied("level", "no such TLP level")
+	case s.Level == stix.Red && s.Audience != m.Name:
+		return denied("recipient", "TLP:RED did not name member %s", m.Name)
+	case s.Level == stix.Red:
 		return Access{Allowed: true, From: max(1, m.RedStart), Code: "recipient", Reason: "the member was named as a recipient"}
 	}
 	c := r.Communities[s.Audience]

@@ -5,11 +5,14 @@
 //
 //   - read.go: may this seat read this stream, and from where on
 //   - publish.go: where does an object of this level go, or why is it refused
+//   - supporting.go: what level objects without a marking travel under
 //   - explain.go: both, told for people, for every seat of the region
+//   - names.go: what members, communities and seats may be called and hold
 //   - region.go: the words: member, seat, community, place
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/selat-hub/selat/stix"
@@ -64,7 +67,11 @@ type Seat struct {
 	Member string `json:"member"`
 	// Account is the public key of the seat's NATS account, and the name of
 	// each of its durables.
-	Account  string   `json:"account"`
+	Account string `json:"account"`
+	// User is the public key of the credential in force; Retired are those
+	// that rotation replaced and that may never connect again.
+	User     string   `json:"user"`
+	Retired  []string `json:"retired,omitempty"`
 	Kind     Kind     `json:"kind"`
 	Standing Standing `json:"standing"`
 	// Ceiling is the highest level the seat may hold.
@@ -111,23 +118,92 @@ type Community struct {
 	Known []string `json:"known,omitempty"`
 }
 
-// Region is the whole directory at one moment. It is treated as immutable:
-// a change makes a new Region.
+// NewPlace returns the place of a member that joins now. last holds the last
+// sequence of the community's streams by level, absent meaning empty: what is
+// AMBER or AMBER+STRICT is open only after it. history, an explicit act of an
+// administrator, opens everything instead.
+func NewPlace(since time.Time, last map[stix.Level]uint64, history bool) Place {
+	p := Place{Since: since, Start: make(map[stix.Level]uint64, 2)}
+	for _, l := range []stix.Level{stix.Amber, stix.AmberStrict} {
+		p.Start[l] = 1
+		if !history {
+			p.Start[l] += last[l]
+		}
+	}
+	return p
+}
+
+// Region is the whole directory at one moment. It is treated as immutable: a
+// change makes a new one with NewRegion. Copying the struct and replacing a map
+// would keep the old lookups, so do not.
 type Region struct {
 	Members     map[string]*Member
 	Seats       map[string]*Seat // by name
 	Communities map[string]*Community
+
+	speakers map[string]string // member by STIX identity id
+	accounts map[string]*Seat  // by account public key
 }
 
-// Speaker returns the member that speaks for a STIX identity, or "" if none
-// does.
-func (r *Region) Speaker(identity string) string {
-	for _, m := range r.Members {
+// NewRegion makes a region whose lookups by identity and by account take
+// constant time. The maps are kept, not copied; nil is an empty map. A Region
+// written as a literal answers the same, more slowly.
+func NewRegion(members map[string]*Member, seats map[string]*Seat, communities map[string]*Community) *Region {
+	r := &Region{
+		Members: members, Seats: seats, Communities: communities,
+		speakers: make(map[string]string, len(members)),
+		accounts: make(map[string]*Seat, len(seats)),
+	}
+	if r.Members == nil {
+		r.Members = map[string]*Member{}
+	}
+	if r.Seats == nil {
+		r.Seats = map[string]*Seat{}
+	}
+	if r.Communities == nil {
+		r.Communities = map[string]*Community{}
+	}
+	for _, m := range members {
 		for _, id := range m.Identities {
-			if id == identity {
-				return m.Name
+			if first := r.speakers[id]; first == "" || m.Name < first {
+				r.speakers[id] = m.Name
 			}
 		}
 	}
-	return ""
+	for _, s := range seats {
+		if first := r.accounts[s.Account]; s.Account != "" && (first == nil || s.Name < first.Name) {
+			r.accounts[s.Account] = s
+		}
+	}
+	return r
+}
+
+// Speaker returns the member that speaks for a STIX identity, or "" if none
+// does. Two members never speak for one identity (CheckNewMember); should a
+// region say so all the same, the first by name does.
+func (r *Region) Speaker(identity string) string {
+	if r.speakers != nil {
+		return r.speakers[identity]
+	}
+	first := ""
+	for _, m := range r.Members {
+		if slices.Contains(m.Identities, identity) && (first == "" || m.Name < first) {
+			first = m.Name
+		}
+	}
+	return first
+}
+
+// SeatByAccount returns the seat whose NATS account has this public key, or nil.
+func (r *Region) SeatByAccount(account string) *Seat {
+	if r.accounts != nil {
+		return r.accounts[account]
+	}
+	var first *Seat
+	for _, s := range r.Seats {
+		if account != "" && s.Account == account && (first == nil || s.Name < first.Name) {
+			first = s
+		}
+	}
+	return first
 }
