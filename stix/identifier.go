@@ -1,0 +1,78 @@
+package stix
+
+import "bytes"
+
+const (
+	uuidLen    = 36
+	minTypeLen = 3
+	maxTypeLen = 250
+	maxIDLen   = maxTypeLen + len("--") + uuidLen
+)
+
+// validType tells whether s can be the name of an object type: lower-case
+// letters, digits and single hyphens, beginning with a letter, 3 to 250 bytes
+// (STIX 2.1 §3.1, §11.2).
+func validType(s []byte) bool {
+	if len(s) < minTypeLen || len(s) > maxTypeLen || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	for i, c := range s {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case c == '-' && s[i-1] != '-' && i < len(s)-1:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// validUUID tells whether s is an RFC 4122 UUID of version 1 to 5, in either
+// case.
+func validUUID(s []byte) bool {
+	if len(s) != uuidLen {
+		return false
+	}
+	for i, c := range s {
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !isHex(c) {
+				return false
+			}
+		}
+	}
+	variant := s[19] | 0x20
+	return '1' <= s[14] && s[14] <= '5' &&
+		(variant == '8'|0x20 || variant == '9'|0x20 || variant == 'a' || variant == 'b')
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+// splitID cuts an identifier (STIX 2.1 §2.9) into its type and its UUID, and
+// tells whether it had both.
+func splitID(s []byte) (typ, uuid []byte, ok bool) {
+	k := len(s) - uuidLen - len("--")
+	if k < 1 || s[k] != '-' || s[k+1] != '-' {
+		return nil, nil, false
+	}
+	return s[:k], s[k+2:], true
+}
+
+// validID tells whether s is a well-formed identifier of any type.
+func validID(s []byte) bool {
+	typ, uuid, ok := splitID(s)
+	return ok && validType(typ) && validUUID(uuid)
+}
+
+// validIDOf tells whether s is a well-formed identifier of the type.
+func validIDOf(typ string, s []byte) bool {
+	return len(s) == len(typ)+len("--")+uuidLen &&
+		bytes.HasPrefix(s, []byte(typ)) && string(s[len(typ):len(typ)+2]) == "--" &&
+		validUUID(s[len(typ)+2:])
+}
