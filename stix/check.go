@@ -145,6 +145,11 @@ func (c *checker) times() {
 	}
 	created, ok := c.timestamp(c.h.created)
 	modified, also := c.timestamp(c.h.modified)
+	for _, t := range []uint32{c.h.created, c.h.modified} {
+		if c.class.common() && t != 0 && c.s.nodes[t].kind == '"' && coarse(c.s.text(t)) {
+			c.fail(codeInvalidTimestamp, t, section, "this must be precise to the millisecond: three digits or more after the seconds, such as \"12:00:00.000Z\"")
+		}
+	}
 	if ok && also && compareTimestamps(modified, created) < 0 {
 		c.fail(codeInvalidTimestamp, c.h.modified, "STIX 2.1 §3.6", "modified is before created: a version cannot be older than its object")
 	}
@@ -170,8 +175,9 @@ func (c *checker) createdBy() {
 	if i == 0 {
 		return
 	}
-	if v, ok := c.str(i, section); ok && !validIDOf("identity", v) {
-		c.fail(codeInvalidReference, i, section, "created_by_ref must be the identifier of an identity: \"identity--\" and a UUID")
+	// That it is an identity's the specification describes and does not demand.
+	if v, ok := c.str(i, section); ok && !validID(v) {
+		c.fail(codeInvalidReference, i, section, "created_by_ref must be an identifier: \"identity--\" and a UUID")
 	}
 }
 

@@ -76,3 +76,9 @@ func (s *scanner) classOf(h *head) class {
 	}
 	return domain
 }
+
+// KnownType reports whether t is a type that STIX 2.1 defines (§4 to §8).
+func KnownType(t string) bool {
+	_, ok := classes[t]
+	return ok
+}

@@ -33,26 +33,28 @@ func validUUID(s []byte) bool {
 	if len(s) != uuidLen {
 		return false
 	}
-	for i, c := range s {
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !isHex(c) {
-				return false
-			}
-		}
+	if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	hex := 0
+	for _, c := range s {
+		hex += int(hexDigit[c])
+	}
+	if hex != uuidLen-4 {
+		return false
 	}
 	variant := s[19] | 0x20
 	return '1' <= s[14] && s[14] <= '5' &&
 		(variant == '8'|0x20 || variant == '9'|0x20 || variant == 'a' || variant == 'b')
 }
 
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
-}
+// hexDigit is 1 for the bytes that are hexadecimal digits.
+var hexDigit = func() (t [256]uint8) {
+	for _, c := range []byte("0123456789abcdefABCDEF") {
+		t[c] = 1
+	}
+	return t
+}()
 
 // splitID cuts an identifier (STIX 2.1 §2.9) into its type and its UUID, and
 // tells whether it had both.

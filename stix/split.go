@@ -29,7 +29,7 @@ func Split(payload []byte, lim Limits) ([]Object, error) {
 		if end < 0 {
 			return nil, broken(payload, end)
 		}
-		return nil, whole(codeNotAnObject, "the submission is %s: send a STIX bundle or one object", kindName(kindAt(payload, p)))
+		return nil, whole(codeNotAnObject, "the submission is %s: send a STIX bundle or one object", kindName(kindOf(payload[p])))
 	}
 	sp := splitter{s: s, names: make(map[string]struct{}, 4)}
 	end, err := sp.top(p)
@@ -230,9 +230,19 @@ func broken(b []byte, end int) *Finding {
 	return whole(codeMalformedJSON, "byte %d: this is not JSON", p)
 }
 
-func kindAt(b []byte, p int) byte {
-	if c := b[p]; c == '-' || '0' <= c && c <= '9' {
+// kindOf is the kind of the value that begins with c.
+func kindOf(c byte) byte {
+	if c == '-' || '0' <= c && c <= '9' {
 		return number
 	}
-	return b[p]
+	return c
+}
+
+// startsValue tells whether a JSON value can begin with c.
+func startsValue(c byte) bool {
+	switch c {
+	case '{', '[', '"', '-', 't', 'f', 'n':
+		return true
+	}
+	return '0' <= c && c <= '9'
 }

@@ -106,6 +106,9 @@ func (t *tape) appendPointer(dst []byte, i uint32) []byte {
 }
 
 func appendPointerName(dst, name []byte) []byte {
+	if plain(name) {
+		return append(dst, name...)
+	}
 	for _, c := range strings.ToValidUTF8(string(name), "\uFFFD") {
 		switch c {
 		case '~':
@@ -117,4 +120,14 @@ func appendPointerName(dst, name []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// plain tells whether a name stands in a pointer as it is.
+func plain(name []byte) bool {
+	for _, c := range name {
+		if c == '~' || c == '/' || c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
