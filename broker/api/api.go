@@ -54,6 +54,9 @@ const (
 	// HeaderUnmarkedLevel is present when the objects of the message carry no
 	// TLP marking of their own; its value is the level they travel under.
 	HeaderUnmarkedLevel = "Selat-Unmarked"
+	// HeaderSupporting is "true" on objects that carry no intelligence of their
+	// own and travel with the objects that refer to them.
+	HeaderSupporting = "Selat-Supporting"
 	// HeaderOrigin, HeaderAudience and HeaderLevel repeat the subject's tokens.
 	HeaderOrigin   = "Selat-Origin"
 	HeaderAudience = "Selat-Audience"

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"time"
+
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// AdminPrefix begins the subjects of the hub's own team: admin.<what>.<act>,
+// such as admin.member.add. They exist in the HUB account only, and only the
+// administrator's credentials may ask them. AdminInbox is where answers go.
+const (
+	AdminPrefix = "admin."
+	AdminInbox  = "_INBOX.admin"
+)
+
+// MemberChange adds or edits a member. In an edit, nil leaves a field as it is.
+type MemberChange struct {
+	Name        string      `json:"name"`
+	Title       *string     `json:"title,omitempty"`
+	Identities  []string    `json:"identities,omitempty"`
+	ReceiveOnly *bool       `json:"receive_only,omitempty"`
+	Unmarked    *stix.Level `json:"unmarked,omitempty"`
+	AmberTo     *string     `json:"amber_to,omitempty"`
+}
+
+// Named names the one thing an act is about.
+type Named struct {
+	Name string `json:"name"`
+}
+
+// SeatAdd makes a seat.
+type SeatAdd struct {
+	Name         string          `json:"name"`
+	Kind         policy.Kind     `json:"kind"`
+	Standing     policy.Standing `json:"standing"`
+	Ceiling      stix.Level      `json:"ceiling"`
+	FilterType   string          `json:"filter_type,omitempty"`
+	FilterOrigin string          `json:"filter_origin,omitempty"`
+}
+
+// Credentials is a credentials file, told once and kept nowhere.
+type Credentials struct {
+	Seat  string `json:"seat"`
+	Creds string `json:"creds"`
+}
+
+// SeatCeiling sets a seat's ceiling.
+type SeatCeiling struct {
+	Name    string     `json:"name"`
+	Ceiling stix.Level `json:"ceiling"`
+}
+
+// CommunityAdd makes a community with an empty roster.
+type CommunityAdd struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title,omitempty"`
+	Private bool     `json:"private,omitempty"`
+	Known   []string `json:"known,omitempty"`
+}
+
+// Roster is a place taken or given up.
+type Roster struct {
+	Community string `json:"community"`
+	Member    string `json:"member"`
+	History   bool   `json:"history,omitempty"`
+}
+
+// RouteAs asks who would receive a submission of a member, seat by seat.
+type RouteAs struct {
+	From     string     `json:"from"`
+	To       []string   `json:"to,omitempty"`
+	Unmarked stix.Level `json:"unmarked,omitempty"`
+	Payload  []byte     `json:"payload"`
+}
+
+// Directory answers every list and show: only what was asked for is filled.
+type Directory struct {
+	Members     []policy.Member    `json:"members,omitempty"`
+	Seats       []policy.Seat      `json:"seats,omitempty"`
+	Communities []policy.Community `json:"communities,omitempty"`
+}
+
+// Done answers an act that returns nothing more.
+type Done struct {
+	Done    bool      `json:"done"`
+	At      time.Time `json:"at"`
+	Message string    `json:"message,omitempty"`
+}

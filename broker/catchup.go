@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/selat-hub/selat/broker/catalog"
+)
+
+// openIndex opens the index and brings it up to every stream: after a crash it
+// lacks what was stored and not yet applied, after damage everything.
+func (h *Hub) openIndex(ctx context.Context) error {
+	var err error
+	if h.index, err = catalog.Open(h.cfg.path(catalogFolder), catalog.Options{Logger: h.log}); err != nil {
+		return err
+	}
+	h.recovery.Rebuilt = h.index.Recovered()
+	var names []string
+	h.streamsMade.Range(func(k, _ any) bool { names = append(names, k.(string)); return true })
+	for _, name := range names {
+		last, n, err := h.catchUp(ctx, name)
+		if err != nil {
+			return err
+		}
+		h.recovery.Streams++
+		h.recovery.Messages += last
+		h.recovery.CaughtUp += n
+		_, added, err := h.index.Position(name)
+		if err != nil {
+			return err
+		}
+		h.lastAdded = max(h.lastAdded, added)
+	}
+	return nil
+}
+
+// catchUp applies to the index whatever a stream holds beyond it, and returns
+// the stream's last sequence and how many objects were new to the index. An
+// index that is ahead of its stream (a store restored from a backup) forgets
+// the stream and reads it again.
+func (h *Hub) catchUp(ctx context.Context, stream string) (last uint64, objects int, err error) {
+	if last, err = h.lastSeq(ctx, stream); err != nil {
+		return 0, 0, err
+	}
+	at, _, err := h.index.Position(stream)
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the index's position in %s: %w", stream, err)
+	}
+	if at > last {
+		h.log.Warn("the index is ahead of its stream and is built again for it", "stream", stream, "index", at, "stream_last", last)
+		if err := h.index.Forget(stream); err != nil {
+			return 0, 0, fmt.Errorf("forgetting %s: %w", stream, err)
+		}
+		at = 0
+	}
+	if at == last {
+		return last, 0, nil
+	}
+	objects, err = h.index.CatchUp(ctx, streamSource{h.js}, stream, last)
+	if err != nil {
+		return 0, 0, fmt.Errorf("catching up with %s: %w", stream, err)
+	}
+	return last, objects, nil
+}
+
+// streamSource reads stored messages in order, for the index.
+type streamSource struct{ js jetstream.JetStream }
+
+const catchUpBatch = 256
+
+// Messages calls fn for each message from one sequence through another.
+// Sequences that are gone are passed over.
+func (s streamSource) Messages(ctx context.Context, stream string, from, through uint64, fn func(catalog.Message) error) error {
+	for from <= through {
+		msgs, err := jetstreamext.GetBatch(ctx, s.js, stream, catchUpBatch, jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchMaxBytes(32<<20))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for m, err := range msgs {
+			if errors.Is(err, jetstreamext.ErrNoMessages) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if m.Sequence > through {
+				return nil
+			}
+			if err := fn(catalog.Message{Seq: m.Sequence, Subject: m.Subject, Header: m.Header.Get, Data: m.Data}); err != nil {
+				return err
+			}
+			from, n = m.Sequence+1, n+1
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package broker
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+
+	"github.com/selat-hub/selat/broker/policy"
+)
+
+// credentials is the one file a daemon needs: a NATS credentials file that any
+// NATS client reads, followed by where the hub is and, if its certificate has
+// a private authority, that authority.
+func (h *Hub) credentials(seat *policy.Seat, token string, seed []byte) ([]byte, error) {
+	b, err := jwt.FormatUserConfig(token, seed)
+	if err != nil {
+		return nil, fmt.Errorf("writing the credentials of seat %s: %w", seat.Name, err)
+	}
+	var out bytes.Buffer
+	out.Write(b)
+	fmt.Fprintf(&out, "\nselat-seat: %s\nselat-url: %s\n", seat.Name, h.URL())
+	if h.cfg.TLS.CA != "" {
+		ca, err := os.ReadFile(h.cfg.TLS.CA)
+		if err != nil {
+			return nil, fmt.Errorf("reading tls.ca for the credentials: %w", err)
+		}
+		out.Write(ca)
+	}
+	return out.Bytes(), nil
+}
+
+func userKey(seed []byte) (string, error) {
+	kp, err := nkeys.FromSeed(seed)
+	if err != nil {
+		return "", fmt.Errorf("reading a user key: %w", err)
+	}
+	return kp.PublicKey()
+}

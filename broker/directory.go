@@ -1,0 +1,153 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/selat-hub/selat/broker/policy"
+)
+
+// The directory is one value in the hub's own key-value bucket: a change to
+// several members, seats and rosters is one atomic, revisioned write, and
+// every reader sees one state of it.
+const (
+	directoryBucket = "DIRECTORY"
+	directoryKey    = "region"
+)
+
+type directoryRecord struct {
+	Format      int                          `json:"format"`
+	Changed     time.Time                    `json:"changed"`
+	Members     map[string]*policy.Member    `json:"members"`
+	Seats       map[string]*policy.Seat      `json:"seats"`
+	Communities map[string]*policy.Community `json:"communities"`
+}
+
+const directoryFormat = 1
+
+func (h *Hub) openDirectory(ctx context.Context) error {
+	kv, err := h.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: directoryBucket, Description: "members, seats, communities",
+		History: 64, Storage: jetstream.FileStorage, Compression: true,
+	})
+	if err != nil {
+		return fmt.Errorf("opening its bucket: %w", err)
+	}
+	h.kv = kv
+	rec := directoryRecord{Format: directoryFormat}
+	entry, err := kv.Get(ctx, directoryKey)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+	case err != nil:
+		return fmt.Errorf("reading it: %w", err)
+	default:
+		if err := json.Unmarshal(entry.Value(), &rec); err != nil {
+			return fmt.Errorf("revision %d is unreadable: %w", entry.Revision(), err)
+		}
+		if rec.Format != directoryFormat {
+			return fmt.Errorf("it has format %d, this program reads %d: use the program that wrote it", rec.Format, directoryFormat)
+		}
+	}
+	h.region.Store(policy.NewRegion(rec.Members, rec.Seats, rec.Communities))
+	return nil
+}
+
+// saveDirectory writes the region durably. The caller holds h.admin.
+func (h *Hub) saveDirectory(ctx context.Context, r *policy.Region) error {
+	b, err := json.Marshal(directoryRecord{Format: directoryFormat, Changed: time.Now().UTC(), Members: r.Members, Seats: r.Seats, Communities: r.Communities})
+	if err != nil {
+		return fmt.Errorf("writing the directory: %w", err)
+	}
+	if _, err := h.kv.Put(ctx, directoryKey, b); err != nil {
+		return fmt.Errorf("writing the directory: %w", err)
+	}
+	return nil
+}
+
+// draft is a copy of the region that a change may edit: the maps are its own,
+// and the records in it are replaced, never written through.
+type draft struct{ *policy.Region }
+
+func newDraft(r *policy.Region) draft {
+	return draft{policy.NewRegion(maps.Clone(orEmpty(r.Members)), maps.Clone(orEmpty(r.Seats)), maps.Clone(orEmpty(r.Communities)))}
+}
+
+func orEmpty[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+// member returns an editable copy of a member, already placed in the draft.
+func (d draft) member(name string) (*policy.Member, error) {
+	m := d.Members[name]
+	if m == nil {
+		return nil, notFound("member", name, "selat member list")
+	}
+	c := *m
+	d.Members[name] = &c
+	return &c, nil
+}
+
+func (d draft) seat(name string) (*policy.Seat, error) {
+	s := d.Seats[name]
+	if s == nil {
+		return nil, notFound("seat", name, "selat seat list")
+	}
+	c := *s
+	d.Seats[name] = &c
+	return &c, nil
+}
+
+func (d draft) community(name string) (*policy.Community, error) {
+	c := d.Communities[name]
+	if c == nil {
+		return nil, notFound("community", name, "selat community list")
+	}
+	n := *c
+	n.Places = maps.Clone(orEmpty(c.Places))
+	d.Communities[name] = &n
+	return &n, nil
+}
+
+func (d draft) seatsOf(member string) []string {
+	var out []string
+	for name, s := range d.Seats {
+		if s.Member == member {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// change applies one act to the directory: edit a draft, write it, make it the
+// region in force, then bring durables and accounts in line. When it returns
+// nil, nobody holds what the act took away.
+func (h *Hub) change(ctx context.Context, edit func(d draft) error) error {
+	h.admin.Lock()
+	defer h.admin.Unlock()
+	old := h.region.Load()
+	d := newDraft(old)
+	if err := edit(d); err != nil {
+		return err
+	}
+	next := policy.NewRegion(d.Members, d.Seats, d.Communities)
+	if err := h.ensureStreamsOf(ctx, next); err != nil {
+		return err
+	}
+	// From here until the durables are gone, no seat is handed a new one.
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	if err := h.saveDirectory(ctx, next); err != nil {
+		return err
+	}
+	h.region.Store(next)
+	return h.enforce(ctx, old, next)
+}

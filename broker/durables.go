@@ -1,0 +1,169 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/selat-hub/selat/broker/policy"
+)
+
+// ensureDurable makes the seat's durable on a stream it may read, or returns
+// the one it has. The caller holds h.gate, so that the entitlement it asked
+// policy about still stands.
+func (h *Hub) ensureDurable(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) (jetstream.Consumer, error) {
+	name, cfg := r.Name(s), durableConfig(r, seat, s, a)
+	c, err := h.js.CreateConsumer(ctx, name, cfg)
+	if errors.Is(err, jetstream.ErrConsumerExists) {
+		// It was made under another start position or filter. Those never
+		// change on a live durable: it would skip or repeat.
+		if err := h.deleteDurable(ctx, name, seat.Account); err != nil {
+			return nil, err
+		}
+		c, err = h.js.CreateConsumer(ctx, name, cfg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making the durable of seat %s on %s: %w", seat.Name, name, err)
+	}
+	return c, nil
+}
+
+func (h *Hub) deleteDurable(ctx context.Context, stream, account string) error {
+	err := h.js.DeleteConsumer(ctx, stream, account)
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("removing a durable on %s: %w", stream, err)
+	}
+	return nil
+}
+
+// resetDurable makes a durable deliver from seq on; an open pull goes on from
+// there. The engine refuses a seq below the durable's start position.
+func (h *Hub) resetDurable(ctx context.Context, stream, account string, seq uint64) error {
+	body, err := json.Marshal(map[string]uint64{"seq": seq})
+	if err != nil {
+		return err
+	}
+	msg, err := h.conn.RequestWithContext(ctx, "$JS.API.CONSUMER.RESET."+stream+"."+account, body)
+	if err != nil {
+		return fmt.Errorf("resetting a durable on %s: %w", stream, err)
+	}
+	var resp struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(msg.Data, &resp); err != nil {
+		return fmt.Errorf("resetting a durable on %s: %w", stream, err)
+	}
+	if resp.Error != nil {
+		return fmt.Errorf("resetting a durable on %s to %d: %w", stream, seq, resp.Error)
+	}
+	return nil
+}
+
+// lastSeq is the sequence of a stream's newest message, 0 when it has none.
+func (h *Hub) lastSeq(ctx context.Context, stream string) (uint64, error) {
+	s, err := h.js.Stream(ctx, stream)
+	if err != nil {
+		return 0, fmt.Errorf("looking at stream %s: %w", stream, err)
+	}
+	return s.CachedInfo().State.LastSeq, nil
+}
+
+// enforce brings durables and accounts from one state of the directory to the
+// next. Taking away comes first and goes on past errors.
+func (h *Hub) enforce(ctx context.Context, old, next *policy.Region) error {
+	var errs []error
+	for name, was := range old.Seats {
+		now := next.Seats[name]
+		gone := now == nil || now.Account != was.Account
+		for _, s := range old.Readable(was) {
+			if !gone && next.MayRead(now, s).Allowed {
+				continue
+			}
+			errs = append(errs, h.deleteDurable(ctx, old.Name(s), was.Account))
+		}
+		if gone {
+			dead := *was
+			dead.Revoked = true
+			errs = append(errs, h.pushAccount(h.accountOf(next, &dead)))
+		}
+	}
+	for name, now := range next.Seats {
+		if was := old.Seats[name]; was == nil || accountChanged(old, was, next, now) {
+			errs = append(errs, h.pushAccount(h.accountOf(next, now)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// accountChanged reports whether the account of a seat must be pushed again.
+func accountChanged(old *policy.Region, was *policy.Seat, next *policy.Region, now *policy.Seat) bool {
+	return was.Revoked != now.Revoked || was.User != now.User || was.Account != now.Account ||
+		was.Kind != now.Kind || len(was.Retired) != len(now.Retired) ||
+		shut(old, was.Member) != shut(next, now.Member)
+}
+
+func shut(r *policy.Region, member string) bool {
+	m := r.Members[member]
+	return m == nil || m.Suspended
+}
+
+// reconcile is enforce for a start: whatever durable exists without a right to
+// it goes, before anybody can connect, and every account is pushed.
+func (h *Hub) reconcile(ctx context.Context) error {
+	r := h.Region()
+	for _, seat := range r.Seats {
+		if err := h.pushAccount(h.accountOf(r, seat)); err != nil {
+			return err
+		}
+	}
+	byName := map[string]policy.Stream{}
+	for _, s := range r.Streams() {
+		byName[r.Name(s)] = s
+	}
+	names := h.js.StreamNames(ctx)
+	for name := range names.Name() {
+		if !strings.HasPrefix(name, "CTI_") {
+			continue
+		}
+		removed, err := h.reconcileStream(ctx, r, name, byName)
+		if err != nil {
+			return err
+		}
+		h.recovery.Removed += removed
+	}
+	return names.Err()
+}
+
+func (h *Hub) reconcileStream(ctx context.Context, r *policy.Region, name string, byName map[string]policy.Stream) (removed int, err error) {
+	stream, err := h.js.Stream(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("looking at stream %s: %w", name, err)
+	}
+	var unentitled []string
+	consumers := stream.ListConsumers(ctx)
+	for info := range consumers.Info() {
+		seat, s := r.SeatByAccount(info.Name), byName[name]
+		if seat == nil || s.Audience == "" {
+			unentitled = append(unentitled, info.Name)
+			continue
+		}
+		a := r.MayRead(seat, s)
+		if want := durableConfig(r, seat, s, a); !a.Allowed || info.Config.OptStartSeq < want.OptStartSeq || info.Config.FilterSubject != want.FilterSubject {
+			unentitled = append(unentitled, info.Name)
+		}
+	}
+	if err := consumers.Err(); err != nil {
+		return 0, fmt.Errorf("listing the durables of %s: %w", name, err)
+	}
+	for _, account := range unentitled {
+		if err := h.deleteDurable(ctx, name, account); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}

@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/broker/policy"
+)
+
+// Hub is a running hub. Its methods are safe for concurrent use.
+type Hub struct {
+	cfg     Config
+	log     *slog.Logger
+	Metrics *Metrics
+
+	keys    *keyring
+	engine  *server.Server
+	addr    *net.TCPAddr
+	sysConn *nats.Conn
+	conn    *nats.Conn // HUB account: services and administration
+	js      jetstream.JetStream
+
+	kv     jetstream.KeyValue
+	admin  sync.Mutex // one change to the directory at a time
+	region atomic.Pointer[policy.Region]
+	// gate is held for reading while a seat is handed a durable, and for
+	// writing while a change takes durables away.
+	gate        sync.RWMutex
+	streamsMade sync.Map // stream name -> policy.Stream
+
+	index     *catalog.Index
+	lastAdded int64 // newest date_added found at start
+	disk      diskGuard
+	writers   *writers
+	intake    *intake
+	lags      *deliveries
+
+	recovery Recovery
+	started  time.Time
+	ready    atomic.Bool
+
+	lock   *os.File
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup // every goroutine of the hub
+	once   sync.Once
+	err    error
+}
+
+// Recovery says what a start found and mended.
+type Recovery struct {
+	// Streams and Objects are what the store holds; CaughtUp objects were
+	// stored but not yet in the index.
+	Streams  int    `json:"streams"`
+	Messages uint64 `json:"messages"`
+	CaughtUp int    `json:"caught_up"`
+	// Rebuilt says why the index was made anew, empty if it was not.
+	Rebuilt string `json:"rebuilt,omitempty"`
+	// Removed durables had lost their entitlement, or their seat.
+	Removed int           `json:"removed_durables"`
+	Took    time.Duration `json:"took"`
+}
+
+// Start starts a hub on a folder that Init prepared, recovers what a crash
+// left, and returns when it accepts connections. Close ends it.
+func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, fmt.Errorf("the configuration does not hold:\n%w", err)
+	}
+	h, err := start(ctx, cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.openListener(); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	h.ready.Store(true)
+	r := h.recovery
+	h.log.Info("the hub is open", "url", h.URL(), "streams", r.Streams, "messages", r.Messages,
+		"caught_up", r.CaughtUp, "rebuilt", r.Rebuilt, "removed_durables", r.Removed, "took", r.Took)
+	return h, nil
+}
+
+// start does everything but listen.
+func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
+	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), started: time.Now()}
+	run, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	steps := []struct {
+		doing string
+		do    func() error
+	}{
+		{"locking the data folder", h.lockData},
+		{"reading the keys", func() (err error) { h.keys, err = loadKeys(ctx, &h.cfg); return }},
+		{"starting the engine", h.startEngine},
+		{"connecting to the engine", h.connectSelf},
+		{"opening the directory", func() error { return h.openDirectory(ctx) }},
+		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
+		{"opening the index", func() error { return h.openIndex(ctx) }},
+		{"checking entitlements", func() error { return h.reconcile(ctx) }},
+		{"opening the services", func() error { return h.openServices(run) }},
+	}
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", s.doing, err), h.Close())
+		}
+	}
+	h.recovery.Took = time.Since(h.started).Round(time.Millisecond)
+	return h, nil
+}
+
+func (h *Hub) connectSelf() (err error) {
+	if h.sysConn, err = h.connect("hub-system", h.keys.sys); err != nil {
+		return err
+	}
+	if h.conn, err = h.connect("hub", h.keys.hub); err != nil {
+		return err
+	}
+	h.js, err = jetstream.New(h.conn)
+	return err
+}
+
+// Close stops taking submissions, answers those already taken, and leaves the
+// store closed. It returns when every goroutine has ended.
+func (h *Hub) Close() error {
+	h.once.Do(func() { h.err = h.close() })
+	return h.err
+}
+
+func (h *Hub) close() error {
+	h.ready.Store(false)
+	var errs []error
+	if h.intake != nil {
+		h.intake.close()
+	}
+	if h.writers != nil {
+		h.writers.close()
+	}
+	if h.conn != nil && h.intake != nil {
+		// The last receipts leave before the doors close.
+		if err := h.conn.FlushTimeout(5 * time.Second); err != nil {
+			errs = append(errs, fmt.Errorf("sending the last receipts: %w", err))
+		}
+	}
+	h.cancel()
+	h.tasks.Wait()
+	for _, nc := range []*nats.Conn{h.conn, h.sysConn} {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+	if h.engine != nil {
+		h.engine.Shutdown()
+		h.engine.WaitForShutdown()
+	}
+	if h.index != nil {
+		errs = append(errs, h.index.Close())
+	}
+	if h.lock != nil {
+		errs = append(errs, h.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ready reports whether the hub accepts submissions now, and if not, why.
+func (h *Hub) Ready() error {
+	switch {
+	case !h.ready.Load():
+		return errors.New("starting or stopping")
+	case !h.engine.JetStreamEnabled():
+		return errors.New("the store is closed; see the log, then restart the hub")
+	case !h.conn.IsConnected():
+		return errors.New("not connected to the engine")
+	}
+	return h.diskError()
+}
+
+// Recovered says what the last start found and mended.
+func (h *Hub) Recovered() Recovery { return h.recovery }
+
+// Region is the directory at this moment. It must not be changed.
+func (h *Hub) Region() *policy.Region { return h.region.Load() }
+
+// go_ runs f as a goroutine that Close waits for.
+func (h *Hub) go_(f func()) {
+	h.tasks.Add(1)
+	go func() { defer h.tasks.Done(); f() }()
+}

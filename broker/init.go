@@ -1,0 +1,67 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/nats-io/jwt/v2"
+
+	"github.com/selat-hub/selat/broker/policy"
+)
+
+// Init prepares a data folder: keys, an administrator's credentials, and the
+// directory a hub begins with (nil for an empty one). It refuses a folder that
+// already holds a hub. No listener is opened.
+func Init(ctx context.Context, cfg Config, first *policy.Region, logger *slog.Logger) error {
+	if err := makeKeys(&cfg); err != nil {
+		return err
+	}
+	h, err := start(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		err = h.change(ctx, func(d draft) error {
+			for name, m := range first.Members {
+				d.Members[name] = m
+			}
+			for name, c := range first.Communities {
+				d.Communities[name] = c
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		err = h.writeAdminCreds()
+	}
+	return errors.Join(err, h.Close())
+}
+
+// writeAdminCreds makes the credentials the hub's own team administers with:
+// a user of the HUB account that may ask admin.> and nothing else.
+func (h *Hub) writeAdminCreds() error {
+	var p jwt.Permissions
+	p.Pub.Allow.Add("admin.>")
+	p.Sub.Allow.Add("_INBOX.admin.>")
+	token, kp, err := ownUser(h.keys, h.keys.hub, "administrator", p)
+	if err != nil {
+		return err
+	}
+	seed, err := kp.Seed()
+	if err != nil {
+		return err
+	}
+	b, err := jwt.FormatUserConfig(token, seed)
+	if err != nil {
+		return fmt.Errorf("writing the administrator's credentials: %w", err)
+	}
+	return writeSecret(AdminCreds(&h.cfg), b)
+}
+
+// AdminCreds is the path of the administrator's credentials file.
+func AdminCreds(cfg *Config) string {
+	return filepath.Join(cfg.Data, keysFolder, fileAdminCreds)
+}

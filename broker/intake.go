@@ -1,0 +1,235 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// intake takes submissions off the wire and walks them through the pipeline.
+// What it holds is bounded in bytes over all seats: beyond that the answer is
+// "busy", never silence.
+type intake struct {
+	h     *Hub
+	queue chan arrival
+	rates *rates
+
+	mu      sync.RWMutex // guards closed against sends on queue
+	closed  bool
+	bytes   atomic.Int64
+	workers sync.WaitGroup
+	open    sync.WaitGroup // submissions without a receipt
+}
+
+type arrival struct {
+	msg *nats.Msg
+	at  time.Time
+}
+
+const submissionsQueued = 16384
+
+func newIntake(h *Hub) *intake {
+	in := &intake{h: h, queue: make(chan arrival, submissionsQueued), rates: newRates(&h.cfg.Limits)}
+	for range runtime.GOMAXPROCS(0) {
+		in.workers.Add(1)
+		go func() {
+			defer in.workers.Done()
+			for a := range in.queue {
+				in.accept(a)
+			}
+		}()
+	}
+	return in
+}
+
+// close takes nothing more and returns when every submission taken has its
+// receipt.
+func (in *intake) close() {
+	in.mu.Lock()
+	if !in.closed {
+		in.closed = true
+		close(in.queue)
+	}
+	in.mu.Unlock()
+	in.workers.Wait()
+	in.open.Wait()
+}
+
+// take queues a submission; it runs on the connection's goroutine and does not
+// wait.
+func (in *intake) take(m *nats.Msg) {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if in.closed {
+		in.turnAway(m, "unavailable", "the hub is stopping; send the same bytes again")
+		return
+	}
+	if in.bytes.Add(int64(len(m.Data))) > in.h.cfg.Limits.InFlightBytes {
+		in.bytes.Add(-int64(len(m.Data)))
+		in.turnAway(m, "busy", "the hub has too much in hand; send the same bytes again shortly")
+		return
+	}
+	in.open.Add(1)
+	select {
+	case in.queue <- arrival{m, time.Now()}:
+	default:
+		in.done(m)
+		in.turnAway(m, "busy", "the hub has too many submissions waiting; send the same bytes again shortly")
+	}
+}
+
+func (in *intake) done(m *nats.Msg) {
+	in.bytes.Add(-int64(len(m.Data)))
+	in.open.Done()
+}
+
+func (in *intake) turnAway(m *nats.Msg, code, message string) {
+	origin := "unknown"
+	if seat := in.h.Region().SeatByAccount(accountToken(m.Subject)); seat != nil {
+		origin = seat.Member
+	}
+	in.h.Metrics.submissionRefused(origin, code)
+	in.h.respond(m, &api.Receipt{Origin: origin, Retry: true, Error: &stix.Finding{Code: code, Message: message}})
+}
+
+func accountToken(subject string) string {
+	if parts := strings.SplitN(subject, ".", 3); len(parts) == 3 {
+		return parts[1]
+	}
+	return ""
+}
+
+// accept runs the stages on one submission and hands what passed to the
+// ledger; the receipt follows when everything is on disk.
+func (in *intake) accept(a arrival) {
+	h := in.h
+	region := h.Region()
+	seat := region.SeatByAccount(accountToken(a.msg.Subject))
+	if seat == nil {
+		h.Metrics.submissionRefused("unknown", "no-seat")
+		h.respond(a.msg, &api.Receipt{Error: &stix.Finding{Code: "no-seat", Message: "this seat is not in the directory"}})
+		in.done(a.msg)
+		return
+	}
+	s := &submission{id: uuid.NewString(), region: region, seat: seat, payload: a.msg.Data}
+	f := in.examine(s, a)
+	r := newReceipt(h, s, a)
+	if f != nil {
+		r.refuse(f)
+		return
+	}
+	r.admit()
+}
+
+func (in *intake) examine(s *submission, a arrival) *stix.Finding {
+	if refusal := s.region.MaySubmit(s.seat); refusal != nil {
+		return &stix.Finding{Code: refusal.Code, Message: refusal.Message}
+	}
+	if f := in.rates.submission(s.seat, a.at); f != nil {
+		return f
+	}
+	if err := in.h.diskError(); err != nil {
+		return &stix.Finding{Code: "disk-full", Message: "the hub's disk is full; send the same bytes again when its team has made room"}
+	}
+	if f := s.readHeaders(a.msg.Header); f != nil {
+		return f
+	}
+	if f := in.h.runStages(s); f != nil {
+		return f
+	}
+	return in.rates.objects(s.seat, len(s.objects), a.at)
+}
+
+// readHeaders reads the two headers a submission may carry; all others are
+// ignored and go nowhere.
+func (s *submission) readHeaders(header nats.Header) *stix.Finding {
+	for _, v := range header.Values(api.HeaderTo) {
+		for name := range strings.SplitSeq(v, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				s.to = append(s.to, name)
+			}
+		}
+	}
+	if len(s.to) > maxAudience {
+		return &stix.Finding{Code: "audience-many", Message: fmt.Sprintf("%s names %d audiences; at most %d", api.HeaderTo, len(s.to), maxAudience)}
+	}
+	if v := header.Get(api.HeaderUnmarked); v != "" {
+		level, err := stix.ParseLevel(v)
+		if err != nil {
+			return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s: %v", api.HeaderUnmarked, err)}
+		}
+		s.asked = level
+	}
+	return nil
+}
+
+// maxAudience bounds how many members one RED submission may name.
+const maxAudience = 256
+
+func asFinding(err error) *stix.Finding {
+	var f *stix.Finding
+	if errors.As(err, &f) {
+		return f
+	}
+	return &stix.Finding{Code: "malformed-json", Message: "the submission could not be read: " + err.Error()}
+}
+
+// rates keeps one pair of token buckets for each seat.
+type rates struct {
+	limits *Limits
+	mu     sync.Mutex
+	seats  map[string]*[2]bucket
+}
+
+// bucket is a token bucket: level tokens were left at time at.
+type bucket struct {
+	level float64
+	at    time.Time
+}
+
+func newRates(l *Limits) *rates { return &rates{limits: l, seats: map[string]*[2]bucket{}} }
+
+func (r *rates) submission(seat *policy.Seat, now time.Time) *stix.Finding {
+	return r.take(seat, 0, 1, r.limits.SubmissionsPerSecond, r.limits.SubmissionsPerSecond, now, "submissions")
+}
+
+func (r *rates) objects(seat *policy.Seat, n int, now time.Time) *stix.Finding {
+	burst := max(r.limits.ObjectsPerSecond, float64(r.limits.Objects))
+	return r.take(seat, 1, float64(n), r.limits.ObjectsPerSecond, burst, now, "objects")
+}
+
+func (r *rates) take(seat *policy.Seat, which int, n, perSecond, burst float64, now time.Time, what string) *stix.Finding {
+	if perSecond <= 0 {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pair := r.seats[seat.Account]
+	if pair == nil {
+		pair = &[2]bucket{}
+		r.seats[seat.Account] = pair
+	}
+	b := &pair[which]
+	if b.at.IsZero() {
+		b.level = burst
+	} else if d := now.Sub(b.at).Seconds(); d > 0 {
+		b.level = min(burst, b.level+d*perSecond)
+	}
+	b.at = now
+	if b.level < n && b.level < burst {
+		return &stix.Finding{Code: "rate-limited", Message: fmt.Sprintf("more than %.0f %s a second from seat %s; send the same bytes again later", perSecond, what, seat.Name)}
+	}
+	b.level -= n
+	return nil
+}

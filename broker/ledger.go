@@ -1,0 +1,155 @@
+package broker
+
+import (
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/stix"
+)
+
+// The ledger decides what is new. For each (origin, id, version) there is one
+// hash, everywhere, and one level; a place it already has is a duplicate.
+//
+// One object of a kind is decided at a time: the first to arrive holds the key
+// from here until it is on disk (or has failed), and others with the same key
+// wait for it and are then decided anew. So an answer never rests on something
+// that is not yet durable.
+type ledger struct {
+	mu   sync.Mutex
+	held map[catalog.Key]*entry
+}
+
+// entry is one object of a submission on its way to the disk.
+type entry struct {
+	receipt *receipt
+	object  *object
+	key     catalog.Key
+	first   int // its first line in the receipt
+	left    int // placements not yet stored; guarded by ledger.mu
+	waiting []*entry
+}
+
+func newLedger() *ledger { return &ledger{held: map[catalog.Key]*entry{}} }
+
+// keyOf names an object's version. Objects without one (SCOs) are told apart
+// by their bytes and so never conflict.
+func keyOf(origin string, o *stix.Object) catalog.Key {
+	version := o.Version()
+	if version == "" {
+		version = hex.EncodeToString(o.Hash[:])
+	}
+	return catalog.Key{Origin: origin, ID: o.ID, Version: version}
+}
+
+// admit decides one object, or leaves it to wait for the one that holds its key.
+func (h *Hub) admit(e *entry) {
+	l := h.writers.ledger
+	l.mu.Lock()
+	if holder := l.held[e.key]; holder != nil {
+		holder.waiting = append(holder.waiting, e)
+		l.mu.Unlock()
+		return
+	}
+	l.held[e.key] = e
+	e.left = len(e.object.streams) + 1 // one more, for this function itself
+	l.mu.Unlock()
+	h.decide(e)
+	h.placed(e)
+}
+
+// placed counts one placement of an entry as settled; after the last the key
+// is free, and those that waited for it are decided.
+func (h *Hub) placed(e *entry) {
+	l := h.writers.ledger
+	l.mu.Lock()
+	e.left--
+	if e.left > 0 {
+		l.mu.Unlock()
+		return
+	}
+	delete(l.held, e.key)
+	waiting := e.waiting
+	e.waiting = nil
+	l.mu.Unlock()
+	for _, w := range waiting {
+		h.admit(w)
+	}
+}
+
+// decide compares an object with what is stored under its key.
+func (h *Hub) decide(e *entry) {
+	stored, known, err := h.index.Get(e.key)
+	if err != nil {
+		h.log.Error("reading the index", "id", e.key.ID, "error", err)
+		e.refuseAll(h, "unavailable", "the hub could not look up what it already has; send the same bytes again")
+		return
+	}
+	if known && stored.Hash != e.object.Hash {
+		e.refuseAll(h, "conflict", fmt.Sprintf("you published version %s of this object before, with other bytes: give the change a later modified time", e.object.Version()))
+		return
+	}
+	if known && !e.object.supporting {
+		for _, p := range stored.Places {
+			if !p.Supporting && p.Level != e.object.level {
+				e.refuseAll(h, "level-conflict", fmt.Sprintf("you published this version before under TLP:%s; one version has one level: publish a new version, or this one under that level", p.Level))
+				return
+			}
+		}
+	}
+	for i, s := range e.object.streams {
+		line := e.first + i
+		if p, there := placedIn(stored, s.Audience, e.object.level); there {
+			e.receipt.settle(line, api.Duplicate, p, e.object.marking.Level == stix.NoLevel)
+			h.placed(e)
+			continue
+		}
+		h.writers.of(e.receipt.sub.region.Name(s)).add(&item{entry: e, line: line, stream: s, fresh: !known})
+	}
+}
+
+func placedIn(stored catalog.Entry, audience string, level stix.Level) (catalog.Place, bool) {
+	for _, p := range stored.Places {
+		if p.Audience == audience && p.Level == level {
+			return p, true
+		}
+	}
+	return catalog.Place{}, false
+}
+
+func (e *entry) refuseAll(h *Hub, code, message string) {
+	f := stix.Finding{Code: code, Path: e.object.Pointer, Message: message}
+	for i := range e.object.streams {
+		e.receipt.refuseLine(e.first+i, f)
+		h.placed(e)
+	}
+}
+
+// stored tells what is known of one version, as a seat may see it.
+func (h *Hub) stored(origin, id, version string) (api.StoredObject, bool, error) {
+	e, ok, err := h.index.Get(catalog.Key{Origin: origin, ID: id, Version: version})
+	if err != nil || !ok {
+		return api.StoredObject{}, false, err
+	}
+	o := api.StoredObject{ID: id, Version: version, SHA256: hex.EncodeToString(e.Hash[:])}
+	for _, p := range e.Places {
+		o.Places = append(o.Places, api.StoredPlace{Audience: p.Audience, Level: p.Level, Stream: p.Stream, Sequence: p.Seq, Index: p.Index, Added: formatAdded(p.Added)})
+	}
+	return o, true, nil
+}
+
+// knownDefinition reports whether a marking-definition was accepted from this
+// member, or from anybody at CLEAR.
+func (h *Hub) knownDefinition(origin, id string) (bool, error) {
+	return h.index.HasDefinition(origin, id)
+}
+
+func formatAdded(micros int64) string {
+	return time.UnixMicro(micros).UTC().Format(addedLayout)
+}
+
+// addedLayout is RFC 3339 in UTC with exactly microseconds (TAXII 2.1 §3.2).
+const addedLayout = "2006-01-02T15:04:05.000000Z"

@@ -1,0 +1,35 @@
+//go:build unix
+
+package broker
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// lockData keeps two hubs off one folder. The lock dies with the process.
+func (h *Hub) lockData() error {
+	f, err := os.OpenFile(h.cfg.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if os.IsNotExist(err) {
+		return fmt.Errorf("%s does not exist: prepare it with `selat init --data %s`", h.cfg.Data, h.cfg.Data)
+	}
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close() //nolint:errcheck // nothing was written
+		return fmt.Errorf("another hub is running on %s: stop it first", h.cfg.Data)
+	}
+	h.lock = f
+	return nil
+}
+
+// freeBytes is what an unprivileged process may still write beside path.
+func freeBytes(path string) (uint64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(path, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}

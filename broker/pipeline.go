@@ -1,0 +1,102 @@
+package broker
+
+import (
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// The accept pipeline. A submission passes these stages in order; each marks
+// the objects it refuses and leaves the others to the next. What happens
+// after the last stage (deduplicate, store, receipt) is in dedupe.go,
+// commit.go and receipt.go: from there on an object waits for the disk.
+var pipeline = []stage{
+	{"decode", (*Hub).decode},       // split into objects, bytes untouched
+	{"validate", (*Hub).validate},   // STIX 2.1
+	{"mark", (*Hub).mark},           // effective TLP of each object
+	{"authorize", (*Hub).authorize}, // who publishes what to whom
+	{"screen", (*Hub).screen},       // personal data, known-good values
+}
+
+// stage is one step. A *stix.Finding refuses the submission as a whole.
+type stage struct {
+	name string
+	run  func(*Hub, *submission) *stix.Finding
+}
+
+// submission is one request on its way through the pipeline.
+type submission struct {
+	id      string
+	region  *policy.Region // the directory when it arrived; one state for all stages
+	seat    *policy.Seat
+	payload []byte
+	to      []string
+	asked   stix.Level // level for unmarked objects, as the submission names it
+
+	objects []object
+}
+
+// object is one object of a submission.
+type object struct {
+	stix.Object
+	// marking is its own effective TLP; level is what it travels under, and
+	// differs for unmarked ones.
+	marking    stix.Marking
+	level      stix.Level
+	supporting bool // travels with those that refer to it
+	streams    []policy.Stream
+	refused    []stix.Finding
+	warnings   []stix.Finding
+}
+
+func (o *object) refuse(f stix.Finding) {
+	o.refused = append(o.refused, f)
+}
+
+func (o *object) ok() bool { return len(o.refused) == 0 }
+
+// finding is a refusal by a rule of the hub rather than of STIX.
+func (o *object) finding(code, path, message string) stix.Finding {
+	return stix.Finding{Code: code, Path: o.Pointer + path, Message: message}
+}
+
+// runStages passes a submission through the stages.
+func (h *Hub) runStages(s *submission) *stix.Finding {
+	for _, st := range pipeline {
+		if f := st.run(h, s); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// decode splits the payload. The objects are slices of it.
+func (h *Hub) decode(s *submission) *stix.Finding {
+	objects, err := stix.Split(s.payload, h.cfg.stixLimits())
+	if err != nil {
+		return asFinding(err)
+	}
+	s.objects = make([]object, len(objects))
+	for i := range objects {
+		s.objects[i].Object = objects[i]
+	}
+	return nil
+}
+
+// validate refuses what breaks a MUST and notes what breaks a SHOULD.
+func (h *Hub) validate(s *submission) *stix.Finding {
+	for i := range s.objects {
+		o := &s.objects[i]
+		for _, f := range o.Findings {
+			if f.Severity == stix.Error {
+				o.refuse(f)
+			} else {
+				o.warnings = append(o.warnings, f)
+			}
+		}
+	}
+	return nil
+}
+
+// screen passes everything: the rules on personal data and known-good values
+// come here.
+func (h *Hub) screen(*submission) *stix.Finding { return nil }

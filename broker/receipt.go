@@ -1,0 +1,202 @@
+package broker
+
+import (
+	"encoding/json"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/stix"
+)
+
+// receipt collects what becomes of each object of a submission (for RED, of
+// each object at each recipient) and sends the answer once all is settled.
+// Lines are settled from several goroutines, each its own line.
+type receipt struct {
+	h     *Hub
+	sub   *submission
+	from  arrival
+	lines []line
+	open  atomic.Int64 // lines not settled, and one for admit itself
+}
+
+type line struct {
+	object   int
+	stream   int // index into the object's streams, -1 without one
+	outcome  api.Outcome
+	place    catalog.Place
+	unmarked bool
+	findings []stix.Finding
+}
+
+func newReceipt(h *Hub, s *submission, a arrival) *receipt {
+	return &receipt{h: h, sub: s, from: a}
+}
+
+// refuse answers that the submission as a whole was refused.
+func (r *receipt) refuse(f *stix.Finding) {
+	r.h.Metrics.submissionRefused(r.sub.seat.Member, f.Code)
+	r.h.respond(r.from.msg, &api.Receipt{Submission: r.sub.id, Origin: r.sub.seat.Member, Error: f, Retry: retryable(f.Code)})
+	r.h.intake.done(r.from.msg)
+}
+
+// retryable codes are about the hub, not about what was submitted.
+func retryable(code string) bool {
+	switch code {
+	case "busy", "unavailable", "disk-full", "rate-limited":
+		return true
+	}
+	return false
+}
+
+// admit makes the lines and hands what the stages passed to the ledger.
+func (r *receipt) admit() {
+	entries := r.makeLines()
+	open := int64(1)
+	for _, e := range entries {
+		open += int64(len(e.object.streams))
+	}
+	r.open.Store(open)
+	for _, e := range entries {
+		r.h.admit(e)
+	}
+	r.settled()
+}
+
+func (r *receipt) makeLines() []*entry {
+	objects := r.sub.objects
+	r.lines = make([]line, 0, len(objects))
+	entries := make([]*entry, 0, len(objects))
+	backing := make([]entry, len(objects))
+	for i := range objects {
+		o := &objects[i]
+		if !o.ok() {
+			r.lines = append(r.lines, line{object: i, stream: -1, outcome: api.Refused, findings: o.refused})
+			continue
+		}
+		e := &backing[i]
+		*e = entry{receipt: r, object: o, key: keyOf(r.sub.seat.Member, &o.Object), first: len(r.lines)}
+		entries = append(entries, e)
+		for j := range o.streams {
+			r.lines = append(r.lines, line{object: i, stream: j})
+		}
+	}
+	return entries
+}
+
+// settle notes that a line's object is on disk at a place.
+func (r *receipt) settle(n int, outcome api.Outcome, p catalog.Place, unmarked bool) {
+	r.lines[n].outcome, r.lines[n].place, r.lines[n].unmarked = outcome, p, unmarked
+	r.settled()
+}
+
+func (r *receipt) refuseLine(n int, f stix.Finding) {
+	r.lines[n].outcome, r.lines[n].findings = api.Refused, []stix.Finding{f}
+	r.settled()
+}
+
+func (r *receipt) settled() {
+	if r.open.Add(-1) == 0 {
+		r.send()
+	}
+}
+
+func (r *receipt) send() {
+	h := r.h
+	if err := r.from.msg.Respond(r.encode()); err != nil {
+		h.log.Warn("a receipt could not be sent; the submitter will send again", "submission", r.sub.id, "seat", r.sub.seat.Name, "error", err)
+	}
+	h.Metrics.submission(r, time.Since(r.from.at))
+	h.intake.done(r.from.msg)
+}
+
+// encode writes the api.Receipt. Lines of accepted objects, nearly all of
+// them, are appended by hand: at the hub's full rate the reflective encoder
+// would cost half a core. Every string written so is validated to need no
+// escaping: ids, versions, tokens and times.
+func (r *receipt) encode() []byte {
+	var accepted, duplicate, refused, retry int
+	b := make([]byte, 0, 256+len(r.lines)*300)
+	b = append(b, `{"submission":"`...)
+	b = append(b, r.sub.id...)
+	b = append(b, `","origin":"`...)
+	b = append(b, r.sub.seat.Member...)
+	b = append(b, `","objects":[`...)
+	for i := range r.lines {
+		l := &r.lines[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		switch l.outcome {
+		case api.Accepted:
+			accepted++
+		case api.Duplicate:
+			duplicate++
+		default:
+			refused++
+			if len(l.findings) > 0 && retryable(l.findings[0].Code) {
+				retry++
+			}
+		}
+		b = r.appendLine(b, l)
+	}
+	b = append(b, `],"accepted":`...)
+	b = strconv.AppendInt(b, int64(accepted), 10)
+	b = append(b, `,"duplicate":`...)
+	b = strconv.AppendInt(b, int64(duplicate), 10)
+	b = append(b, `,"refused":`...)
+	b = strconv.AppendInt(b, int64(refused), 10)
+	if refused > 0 && retry == refused {
+		b = append(b, `,"retry":true`...)
+	}
+	return append(b, '}')
+}
+
+func (r *receipt) appendLine(b []byte, l *line) []byte {
+	o := &r.sub.objects[l.object]
+	if l.outcome == api.Refused || len(o.warnings) > 0 {
+		return r.appendSlow(b, l, o)
+	}
+	b = append(b, `{"object":`...)
+	b = strconv.AppendInt(b, int64(l.object), 10)
+	b = append(b, `,"id":"`...)
+	b = append(b, o.ID...)
+	if v := o.Version(); v != "" {
+		b = append(b, `","version":"`...)
+		b = append(b, v...)
+	}
+	b = append(b, `","outcome":"`...)
+	b = append(b, l.outcome...)
+	b = append(b, `","audience":"`...)
+	b = append(b, l.place.Audience...)
+	b = append(b, `","tlp":"`...)
+	b = append(b, l.place.Level.String()...)
+	b = append(b, `","stream":"`...)
+	b = append(b, l.place.Stream...)
+	b = append(b, `","sequence":`...)
+	b = strconv.AppendUint(b, l.place.Seq, 10)
+	b = append(b, `,"index":`...)
+	b = strconv.AppendInt(b, int64(l.place.Index), 10)
+	b = append(b, `,"added":"`...)
+	b = time.UnixMicro(l.place.Added).UTC().AppendFormat(b, addedLayout)
+	return append(b, `"}`...)
+}
+
+func (r *receipt) appendSlow(b []byte, l *line, o *object) []byte {
+	out := api.ObjectReceipt{Object: l.object, ID: o.ID, Version: o.Version(), Outcome: l.outcome,
+		Findings: l.findings, Warnings: o.warnings, Level: o.level}
+	if l.stream >= 0 {
+		out.Audience = o.streams[l.stream].Audience
+	}
+	if l.outcome != api.Refused {
+		out.Stream, out.Sequence, out.Index, out.Added = l.place.Stream, l.place.Seq, l.place.Index, formatAdded(l.place.Added)
+	}
+	j, err := json.Marshal(out)
+	if err != nil {
+		// Only a string that is not UTF-8 could do this, and json replaces those.
+		return strconv.AppendQuote(append(b, `{"outcome":"refused","id":`...), "unprintable")
+	}
+	return append(b, j...)
+}

@@ -1,0 +1,70 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// Deciding out loud: the same stages as for a submission, up to where it would
+// be stored, and then policy's own explanation. Nothing is stored.
+
+// RouteAs explains, seat by seat, what would become of a member's submission.
+// It is for the hub's team.
+func (h *Hub) RouteAs(q api.RouteAs) (api.Route, error) {
+	r := h.Region()
+	if r.Members[q.From] == nil {
+		return api.Route{}, notFound("member", q.From, "selat member list")
+	}
+	seat := &policy.Seat{Name: q.From + "/route", Member: q.From, Kind: policy.Publisher, Standing: policy.Organization, Ceiling: stix.Clear}
+	s := &submission{region: r, seat: seat, payload: q.Payload, to: q.To, asked: q.Unmarked}
+	return h.explain(s, true, ""), nil
+}
+
+// answerRoute explains the same to a seat: about members, and only those it
+// may know of.
+func (h *Hub) answerRoute(_ context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
+	s := &submission{region: h.Region(), seat: seat, payload: m.Data}
+	if f := s.readHeaders(m.Header); f != nil {
+		return api.Route{Origin: seat.Member, Error: f}, nil
+	}
+	return h.explain(s, false, seat.Member), nil
+}
+
+func (h *Hub) explain(s *submission, perSeat bool, asker string) api.Route {
+	out := api.Route{Origin: s.seat.Member, Objects: []api.ObjectRoute{}}
+	if f := h.runStages(s); f != nil {
+		out.Error = f
+		return out
+	}
+	for i := range s.objects {
+		o := &s.objects[i]
+		or := api.ObjectRoute{Object: i, ID: o.ID, Level: o.level, Why: whyLevel(o), Findings: append(o.refused, o.warnings...)}
+		for _, st := range o.streams {
+			or.Streams = append(or.Streams, s.region.Name(st))
+		}
+		for _, d := range s.region.Explain(o.streams, perSeat, asker) {
+			or.Decisions = append(or.Decisions, api.Decision{Member: d.Member, Seat: d.Seat, Receives: d.Receives, Code: d.Code, Reason: d.Reason})
+		}
+		out.Objects = append(out.Objects, or)
+	}
+	return out
+}
+
+func whyLevel(o *object) string {
+	switch {
+	case !o.ok():
+		return "refused"
+	case o.marking.Level != stix.NoLevel:
+		return fmt.Sprintf("%s at %s", o.marking.ID, o.marking.Path)
+	case o.supporting:
+		return "unmarked; travels with the objects that refer to it"
+	default:
+		return "unmarked; travels under the level that the submission or the member names"
+	}
+}

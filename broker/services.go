@@ -1,0 +1,306 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/policy"
+)
+
+// seatVerbs are what a seat can ask. In the seat's account each has its local
+// subject, in the HUB account it is seat.<account key>.<name>: the engine puts
+// the key there, so nobody can ask as another.
+var seatVerbs = []struct {
+	name, local string
+	answer      func(*Hub, context.Context, *policy.Seat, *nats.Msg) (any, error)
+}{
+	{"submit", api.SubjectSubmit, nil}, // answered by the intake
+	{"route", api.SubjectRoute, (*Hub).answerRoute},
+	{"whoami", api.SubjectWhoami, (*Hub).answerWhoami},
+	{"streams", api.SubjectStreams, (*Hub).answerStreams},
+	{"replay", api.SubjectReplay, (*Hub).answerReplay},
+	{"receipts", api.SubjectReceipts, (*Hub).answerReceipts},
+}
+
+const (
+	seatRequestTimeout  = 30 * time.Second
+	seatRequestsQueued  = 4096
+	seatRequestHandlers = 8
+)
+
+// openServices subscribes to what seats and administrators may ask.
+func (h *Hub) openServices(ctx context.Context) error {
+	h.writers = newWriters(h)
+	h.intake = newIntake(h)
+	if _, err := h.conn.QueueSubscribe("seat.*.submit", "hub", h.intake.take); err != nil {
+		return fmt.Errorf("subscribing to submissions: %w", err)
+	}
+	queue := make(chan *nats.Msg, seatRequestsQueued)
+	for range seatRequestHandlers {
+		h.go_(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case m := <-queue:
+					h.answerSeat(ctx, m)
+				}
+			}
+		})
+	}
+	for _, v := range seatVerbs {
+		if v.answer == nil {
+			continue
+		}
+		_, err := h.conn.QueueSubscribe("seat.*."+v.name, "hub", func(m *nats.Msg) {
+			select {
+			case queue <- m:
+			default:
+				h.respond(m, &api.Error{Code: "busy", Message: "the hub has too many questions waiting; ask again shortly"})
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("subscribing to %s: %w", v.name, err)
+		}
+	}
+	if err := h.openAdmin(ctx); err != nil {
+		return err
+	}
+	h.lags = newDeliveries(h)
+	if err := h.lags.open(); err != nil {
+		return err
+	}
+	return h.conn.Flush()
+}
+
+// answerSeat answers one question. Whatever happens, there is an answer: an
+// unanswered request would hold a response mapping in the engine.
+func (h *Hub) answerSeat(ctx context.Context, m *nats.Msg) {
+	ctx, cancel := context.WithTimeout(ctx, seatRequestTimeout)
+	defer cancel()
+	tokens := strings.Split(m.Subject, ".")
+	seat := h.Region().SeatByAccount(tokens[1])
+	if seat == nil || seat.Revoked {
+		h.respond(m, &api.Error{Code: "forbidden", Message: "this seat is not in the directory"})
+		return
+	}
+	for _, v := range seatVerbs {
+		if v.name != tokens[2] {
+			continue
+		}
+		h.Metrics.SeatRequests.WithLabelValues(v.name).Inc()
+		answer, err := v.answer(h, ctx, seat, m)
+		if err != nil {
+			h.respond(m, h.publicError(v.name, seat, err))
+			return
+		}
+		h.respond(m, answer)
+		return
+	}
+}
+
+// publicError is what a seat may know of an error: our own codes as they are,
+// anything else as "internal", with the cause in the log only.
+func (h *Hub) publicError(doing string, seat *policy.Seat, err error) *api.Error {
+	var known *api.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	h.log.Error("a seat's request failed", "request", doing, "seat", seat.Name, "error", err)
+	return &api.Error{Code: "internal", Message: "the hub could not do this; its log tells its team why"}
+}
+
+func (h *Hub) respond(m *nats.Msg, answer any) {
+	if m.Reply == "" {
+		return
+	}
+	if e, ok := answer.(*api.Error); ok {
+		answer = map[string]*api.Error{"error": e}
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		b = []byte(`{"error":{"code":"internal","message":"the answer could not be written"}}`)
+	}
+	if err := m.Respond(b); err != nil {
+		h.log.Warn("an answer could not be sent", "subject", m.Subject, "error", err)
+	}
+}
+
+func (h *Hub) answerWhoami(_ context.Context, seat *policy.Seat, _ *nats.Msg) (any, error) {
+	r := h.Region()
+	w := api.Whoami{Hub: h.cfg.Name, Version: Version(), Seat: seat.Name, Member: seat.Member, Account: seat.Account,
+		Kind: string(seat.Kind), Standing: string(seat.Standing), Ceiling: seat.Ceiling, Limits: h.cfg.apiLimits(), Communities: []string{}}
+	if m := r.Members[seat.Member]; m != nil {
+		w.Title, w.Identities, w.Unmarked, w.AmberTo = m.Title, m.Identities, m.Unmarked, m.AmberTo
+	}
+	for name, c := range r.Communities {
+		if _, on := c.Places[seat.Member]; on {
+			w.Communities = append(w.Communities, name)
+		}
+	}
+	for name := range r.Members {
+		w.Members = append(w.Members, name)
+	}
+	slices.Sort(w.Communities)
+	slices.Sort(w.Members)
+	return w, nil
+}
+
+// answerStreams lists what the seat may read and makes the durables it lacks.
+func (h *Hub) answerStreams(ctx context.Context, seat *policy.Seat, _ *nats.Msg) (any, error) {
+	h.gate.RLock()
+	defer h.gate.RUnlock()
+	r := h.Region()
+	seat = r.SeatByAccount(seat.Account)
+	out := api.Streams{Streams: []api.StreamAccess{}}
+	if seat == nil {
+		return out, nil
+	}
+	out.Consumer = seat.Account
+	for _, s := range r.Readable(seat) {
+		a := r.MayRead(seat, s)
+		name := r.Name(s)
+		if floor, saved := seat.Floors[name]; saved {
+			if err := h.durableFrom(ctx, r, seat, s, floor+1); err != nil {
+				return nil, err
+			}
+		}
+		c, err := h.ensureDurable(ctx, r, seat, s, a)
+		if err != nil {
+			return nil, err
+		}
+		last, err := h.lastSeq(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		info := c.CachedInfo()
+		out.Streams = append(out.Streams, api.StreamAccess{Name: name, Audience: s.Audience, Level: s.Level, From: a.From,
+			Last: last, Delivered: info.Delivered.Stream, AckFloor: info.AckFloor.Stream, Pending: info.NumPending})
+	}
+	return out, nil
+}
+
+func (h *Hub) answerReplay(ctx context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
+	var req api.ReplayRequest
+	if err := json.Unmarshal(m.Data, &req); err != nil {
+		return nil, invalid("the replay request is not JSON as described: %v", err)
+	}
+	asked := 0
+	for _, set := range []bool{!req.Since.IsZero(), req.Sequence > 0, req.All} {
+		if set {
+			asked++
+		}
+	}
+	if asked != 1 {
+		return nil, invalid("a replay names exactly one of since, sequence and all")
+	}
+	if req.Sequence > 0 && len(req.Streams) != 1 {
+		return nil, invalid("a sequence counts within one stream: name exactly one")
+	}
+	h.gate.RLock()
+	defer h.gate.RUnlock()
+	r := h.Region()
+	out := api.Replay{Next: map[string]uint64{}}
+	readable := map[string]policy.Stream{}
+	for _, s := range r.Readable(seat) {
+		readable[r.Name(s)] = s
+	}
+	if len(req.Streams) == 0 {
+		for name := range readable {
+			req.Streams = append(req.Streams, name)
+		}
+	}
+	for _, name := range req.Streams {
+		s, ok := readable[name]
+		if !ok {
+			// The same answer whether the stream exists or not.
+			return nil, &api.Error{Code: "not-found", Message: fmt.Sprintf("there is no stream %q for this seat: hub.streams lists them", name)}
+		}
+		seq, err := h.replayFrom(ctx, name, req)
+		if err != nil {
+			return nil, err
+		}
+		seq = max(seq, r.MayRead(seat, s).From)
+		if err := h.durableFrom(ctx, r, seat, s, seq); err != nil {
+			return nil, err
+		}
+		out.Next[name] = seq
+	}
+	return out, nil
+}
+
+// replayFrom finds the first sequence a replay asks for.
+func (h *Hub) replayFrom(ctx context.Context, stream string, req api.ReplayRequest) (uint64, error) {
+	switch {
+	case req.All:
+		return 1, nil
+	case req.Sequence > 0:
+		return req.Sequence, nil
+	}
+	msgs, err := jetstreamext.GetBatch(ctx, h.js, stream, 1, jetstreamext.GetBatchStartTime(req.Since))
+	if err == nil {
+		for m, err := range msgs {
+			if errors.Is(err, jetstreamext.ErrNoMessages) {
+				break
+			}
+			if err != nil {
+				return 0, fmt.Errorf("finding where %s stood at a time: %w", stream, err)
+			}
+			return m.Sequence, nil
+		}
+	} else if !errors.Is(err, jetstreamext.ErrNoMessages) {
+		return 0, fmt.Errorf("finding where %s stood at a time: %w", stream, err)
+	}
+	last, err := h.lastSeq(ctx, stream)
+	return last + 1, err
+}
+
+const maxReceiptsAsked = 1000
+
+// answerReceipts tells a seat what is stored of its own member's objects.
+func (h *Hub) answerReceipts(_ context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
+	var req api.ReceiptsRequest
+	if err := json.Unmarshal(m.Data, &req); err != nil {
+		return nil, invalid("the request is not JSON as described: %v", err)
+	}
+	if len(req.Objects) > maxReceiptsAsked {
+		return nil, invalid("ask for at most %d objects at a time", maxReceiptsAsked)
+	}
+	if !seat.Submits() {
+		return nil, &api.Error{Code: "forbidden", Message: "only a seat that publishes may ask for its member's receipts"}
+	}
+	out := api.Receipts{Objects: []api.StoredObject{}}
+	for _, o := range req.Objects {
+		versions := []string{o.Version}
+		if o.Version == "" {
+			var err error
+			if versions, err = h.index.Versions(seat.Member, o.ID); err != nil {
+				return nil, err
+			}
+		}
+		for _, v := range versions {
+			stored, ok, err := h.stored(seat.Member, o.ID, v)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out.Objects = append(out.Objects, stored)
+			}
+		}
+	}
+	return out, nil
+}
+
+func missing(err error) bool {
+	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
+}

@@ -1,0 +1,102 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// streamConfig holds what is not negotiable about a stream: file storage,
+// every write synced (engine.go), no purge, no rollup, no header that could
+// delete, delay or expire a message. Deleting single messages stays possible
+// because a recall needs it, and the setting could never be undone.
+func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamConfig {
+	description := fmt.Sprintf("TLP:%s for %s", s.Level, s.Audience)
+	if c := r.Communities[s.Audience]; c != nil && c.Private {
+		description = "a private community" // seats that guess the name learn nothing
+	}
+	return jetstream.StreamConfig{
+		Name:               r.Name(s),
+		Description:        description,
+		Subjects:           []string{r.Subject(s, "*", "*")},
+		Storage:            jetstream.FileStorage,
+		Compression:        jetstream.S2Compression,
+		Retention:          jetstream.LimitsPolicy,
+		Discard:            jetstream.DiscardNew,
+		MaxConsumers:       -1,
+		Replicas:           1,
+		Duplicates:         h.cfg.Store.DedupeWindow,
+		AllowDirect:        true,
+		AllowAtomicPublish: true,
+		DenyPurge:          true,
+		DenyDelete:         false,
+		AllowRollup:        false,
+		AllowMsgTTL:        false,
+		Metadata:           map[string]string{"selat.audience": h.metadataAudience(r, s), "selat.tlp": s.Level.String()},
+	}
+}
+
+func (h *Hub) metadataAudience(r *policy.Region, s policy.Stream) string {
+	if c := r.Communities[s.Audience]; c != nil {
+		return c.Token
+	}
+	return s.Audience
+}
+
+// ensureStreams makes the streams the directory needs and puts back any
+// setting that is not negotiable.
+func (h *Hub) ensureStreams(ctx context.Context) error {
+	return h.ensureStreamsOf(ctx, h.Region())
+}
+
+func (h *Hub) ensureStreamsOf(ctx context.Context, r *policy.Region) error {
+	for _, s := range r.Streams() {
+		name := r.Name(s)
+		if _, done := h.streamsMade.Load(name); done {
+			continue
+		}
+		if _, err := h.js.CreateOrUpdateStream(ctx, h.streamConfig(r, s)); err != nil {
+			return fmt.Errorf("making stream %s: %w", name, err)
+		}
+		h.streamsMade.Store(name, s)
+	}
+	return nil
+}
+
+// durableConfig is the durable a seat holds on a stream. Its name is the seat's
+// account key: the exports let no other account speak of it.
+func durableConfig(r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) jetstream.ConsumerConfig {
+	c := jetstream.ConsumerConfig{
+		Durable:       seat.Account,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       30 * time.Second,
+		MaxDeliver:    -1,
+		MaxAckPending: 1000,
+		MaxWaiting:    128,
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		ReplayPolicy:  jetstream.ReplayInstantPolicy,
+		// One delivery in ten tells how long it took from receipt to ack.
+		SampleFrequency: "10%",
+	}
+	if s.Level >= stix.Amber {
+		// By sequence even from 1, so that the engine itself refuses a reset
+		// below the start position.
+		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, a.From
+	}
+	if seat.FilterType != "" || seat.FilterOrigin != "" {
+		c.FilterSubject = r.Subject(s, orStar(seat.FilterOrigin), orStar(seat.FilterType))
+	}
+	return c
+}
+
+func orStar(s string) string {
+	if s == "" {
+		return "*"
+	}
+	return s
+}
