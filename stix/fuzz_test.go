@@ -26,7 +26,9 @@ func hasCode(fs []Finding, want ...string) bool {
 }
 
 // tooDeepForOracle is where jsontext gives up.
-func tooDeepForOracle(b []byte) bool { return bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > 9000 }
+func tooDeepForOracle(b []byte) bool {
+	return bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > 9000
+}
 
 func checkSplit(t interface{ Fatalf(string, ...any) }, payload []byte) {
 	before := bytes.Clone(payload)
