@@ -81,17 +81,8 @@ func engineOptions(cfg *Config, k *keyring) (*server.Options, error) {
 		MaxControlLine:   4096,
 		TrustedOperators: []*jwt.OperatorClaims{oc},
 		SystemAccount:    public(k.sys),
-		JetStream:        true,
-		StoreDir:         cfg.path(streamsFolder),
-		// What makes an acknowledgement durable; not configurable.
-		SyncAlways:         true,
-		JetStreamMaxMemory: 64 << 20,
-		JetStreamMaxStore:  1 << 50, // the disk guard refuses long before
-		JetStreamKey:       k.store,
 	}
-	if k.store != "" {
-		opts.JetStreamCipher = server.ChaCha
-	}
+	StoreSettings(opts, cfg.path(streamsFolder), k.store)
 	if cfg.TLS.Cert != "" {
 		if _, err := ReadSecret(cfg.TLS.Key); err != nil {
 			return nil, fmt.Errorf("tls.key: %w", err)
@@ -104,6 +95,19 @@ func engineOptions(cfg *Config, k *keyring) (*server.Options, error) {
 		opts.TLSTimeout = 5
 	}
 	return opts, nil
+}
+
+// StoreSettings sets what makes an acknowledgement durable: a file store, every
+// write synced, encrypted with key unless it is empty. None of it is
+// configurable; benchmarks of the bare engine call it too, to measure the same.
+func StoreSettings(o *server.Options, dir, key string) {
+	o.JetStream, o.StoreDir = true, dir
+	o.SyncAlways = true
+	o.JetStreamMaxMemory = 64 << 20
+	o.JetStreamMaxStore = 1 << 50 // the disk guard refuses long before
+	if o.JetStreamKey = key; key != "" {
+		o.JetStreamCipher = server.AES // in hardware; the engine's ChaCha is not
+	}
 }
 
 // openListener lets clients in and notes the address they reach.

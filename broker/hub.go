@@ -109,6 +109,7 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
 		{"opening the index", func() error { return h.openIndex(ctx) }},
 		{"checking entitlements", func() error { return h.reconcile(ctx) }},
+		{"remembering the last publications", func() error { h.restoreLastPublished(ctx); return nil }},
 		{"opening the services", func() error { return h.openServices(run) }},
 	}
 	for _, s := range steps {

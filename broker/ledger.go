@@ -141,12 +141,6 @@ func (h *Hub) stored(origin, id, version string) (api.StoredObject, bool, error)
 	return o, true, nil
 }
 
-// knownDefinition reports whether a marking-definition was accepted from this
-// member, or from anybody at CLEAR.
-func (h *Hub) knownDefinition(origin, id string) (bool, error) {
-	return h.index.HasDefinition(origin, id)
-}
-
 func formatAdded(micros int64) string {
 	return time.UnixMicro(micros).UTC().Format(addedLayout)
 }

@@ -13,7 +13,10 @@ func (h *Hub) mark(s *submission) *stix.Finding {
 		if o, here := definitions[id]; here {
 			return o.Definition, o.ok() || o.Definition != nil && o.Definition.LooksTLP
 		}
-		known, err := h.knownDefinition(s.seat.Member, id)
+		if _, tlp := stix.KnownTLP(id); tlp {
+			return nil, true
+		}
+		known, err := h.index.HasDefinition(s.seat.Member, id)
 		if err != nil {
 			h.log.Error("looking up a marking definition", "error", err)
 			return nil, false

@@ -11,34 +11,39 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-// streamConfig holds what is not negotiable about a stream: file storage,
-// every write synced (engine.go), no purge, no rollup, no header that could
+// StreamSettings is what is not negotiable about a stream: file storage, every
+// write synced (StoreSettings), no purge, no rollup, no header that could
 // delete, delay or expire a message. Deleting single messages stays possible
 // because a recall needs it, and the setting could never be undone.
-func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamConfig {
-	description := fmt.Sprintf("TLP:%s for %s", s.Level, s.Audience)
-	if c := r.Communities[s.Audience]; c != nil && c.Private {
-		description = "a private community" // seats that guess the name learn nothing
-	}
+func StreamSettings(name, subject string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:               r.Name(s),
-		Description:        description,
-		Subjects:           []string{r.Subject(s, "*", "*")},
+		Name:               name,
+		Subjects:           []string{subject},
 		Storage:            jetstream.FileStorage,
 		Compression:        jetstream.S2Compression,
 		Retention:          jetstream.LimitsPolicy,
 		Discard:            jetstream.DiscardNew,
 		MaxConsumers:       -1,
 		Replicas:           1,
-		Duplicates:         h.cfg.Store.DedupeWindow,
+		Duplicates:         time.Hour,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
 		DenyPurge:          true,
 		DenyDelete:         false,
 		AllowRollup:        false,
 		AllowMsgTTL:        false,
-		Metadata:           map[string]string{"selat.audience": h.metadataAudience(r, s), "selat.tlp": s.Level.String()},
 	}
+}
+
+func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamConfig {
+	c := StreamSettings(r.Name(s), r.Subject(s, "*", "*"))
+	c.Duplicates = h.cfg.Store.DedupeWindow
+	c.Description = fmt.Sprintf("TLP:%s for %s", s.Level, s.Audience)
+	if com := r.Communities[s.Audience]; com != nil && com.Private {
+		c.Description = "a private community" // seats that guess the name learn nothing
+	}
+	c.Metadata = map[string]string{"selat.audience": h.metadataAudience(r, s), "selat.tlp": s.Level.String()}
+	return c
 }
 
 func (h *Hub) metadataAudience(r *policy.Region, s policy.Stream) string {
