@@ -105,7 +105,9 @@ func (r *receipt) settled() {
 
 func (r *receipt) send() {
 	h := r.h
-	if err := r.from.msg.Respond(r.encode()); err != nil {
+	if r.from.msg.Reply == "" {
+		// Somebody published without asking for a receipt: counted, no more.
+	} else if err := r.from.msg.Respond(r.encode()); err != nil {
 		h.log.Warn("a receipt could not be sent; the submitter will send again", "submission", r.sub.id, "seat", r.sub.seat.Name, "error", err)
 	}
 	h.Metrics.submission(r, time.Since(r.from.at))

@@ -40,9 +40,19 @@ const (
 
 // openServices subscribes to what seats and administrators may ask.
 func (h *Hub) openServices(ctx context.Context) error {
+	h.lags = newDeliveries(h)
+	if err := h.lags.open(); err != nil {
+		return err
+	}
 	h.writers = newWriters(h)
 	h.intake = newIntake(h)
-	if _, err := h.conn.QueueSubscribe("seat.*.submit", "hub", h.intake.take); err != nil {
+	sub, err := h.conn.QueueSubscribe("seat.*.submit", "hub", h.intake.take)
+	if err == nil {
+		// The intake bounds what waits, and answers what it turns away; the
+		// connection's own bound would drop it unanswered.
+		err = sub.SetPendingLimits(-1, -1)
+	}
+	if err != nil {
 		return fmt.Errorf("subscribing to submissions: %w", err)
 	}
 	queue := make(chan *nats.Msg, seatRequestsQueued)
@@ -74,10 +84,6 @@ func (h *Hub) openServices(ctx context.Context) error {
 		}
 	}
 	if err := h.openAdmin(ctx); err != nil {
-		return err
-	}
-	h.lags = newDeliveries(h)
-	if err := h.lags.open(); err != nil {
 		return err
 	}
 	return h.conn.Flush()

@@ -1,0 +1,120 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+// fail leaves a round to be mended. A later round that did get through is left
+// there too: the index takes a stream in order only.
+func (w *writer) fail(r *round, err error) {
+	w.mu.Lock()
+	w.failed = append(w.failed, r.items...)
+	first := !w.stale
+	w.stale = true
+	w.mu.Unlock()
+	if first {
+		w.h.log.Warn("a write was not acknowledged; catching up with the stream", "stream", w.stream, "objects", len(r.items), "error", err)
+	}
+	w.nudge()
+}
+
+// mend catches up with the stream after a failure, settles what proves to be
+// stored and writes the rest again, one round at a time, with nothing else in
+// flight. What cannot be stored is refused as unavailable.
+func (w *writer) mend(ctx context.Context) {
+	w.mu.Lock()
+	left := w.failed
+	w.failed = nil
+	w.mu.Unlock()
+	var err error
+	for try := range writeTries {
+		if try > 0 {
+			w.h.Metrics.WriteRetries.Inc()
+			w.pause(ctx, try)
+		}
+		if err = w.catchUp(ctx); err != nil {
+			continue
+		}
+		if left, err = w.settleStored(left); err != nil {
+			continue
+		}
+		if left, err = w.writeAgain(ctx, left); err == nil {
+			return
+		}
+	}
+	w.h.log.Error("a write failed for good; its submitters are told to send again", "stream", w.stream, "objects", len(left), "error", err)
+	w.mu.Lock()
+	w.stale = true
+	w.mu.Unlock()
+	for _, it := range left {
+		it.entry.receipt.refuseLine(it.line, stix.Finding{Code: "unavailable", Path: it.entry.object.Pointer,
+			Message: "the hub could not store the object now; send the same bytes again"})
+		w.h.placed(it.entry)
+	}
+}
+
+// writeAgain writes items in rounds of the usual size and returns those it did
+// not get to.
+func (w *writer) writeAgain(ctx context.Context, items []*item) ([]*item, error) {
+	for len(items) > 0 {
+		n, _ := firstRound(items)
+		r := w.compose(items[:n])
+		if err := w.send(ctx, r); err != nil {
+			return items, err
+		}
+		if err := w.complete(r); err != nil {
+			return items, err
+		}
+		items = items[n:]
+	}
+	return nil, nil
+}
+
+func (w *writer) pause(ctx context.Context, try int) {
+	t := time.NewTimer(time.Duration(try*try) * 50 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// catchUp applies to the index whatever the stream holds beyond it, and goes on
+// sending from there.
+func (w *writer) catchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	last, _, err := w.h.catchUp(ctx, w.stream)
+	if err != nil {
+		return err
+	}
+	w.sent = last
+	w.mu.Lock()
+	w.stale = false
+	w.mu.Unlock()
+	return nil
+}
+
+// settleStored settles the items that catching up found in the stream.
+func (w *writer) settleStored(items []*item) ([]*item, error) {
+	var left []*item
+	for i, it := range items {
+		stored, known, err := w.h.index.Get(it.entry.key)
+		if err != nil {
+			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
+		}
+		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
+		if !there || stored.Hash != it.entry.object.Hash {
+			it.fresh = !known
+			left = append(left, it)
+			continue
+		}
+		it.place = p
+		w.settle(it)
+	}
+	return left, nil
+}
