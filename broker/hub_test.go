@@ -220,3 +220,9 @@ func TestAnObjectReachesTheSeatsOfItsCommunityByteForByte(t *testing.T) {
 		t.Errorf("other bytes under the same version: %+v", r)
 	}
 }
+
+// loseIndex deletes the index of a hub that is closed.
+func (h *testHub) loseIndex() {
+	h.t.Helper()
+	must(h.t, os.RemoveAll(filepath.Join(h.cfg.Data, "catalogue")))
+}

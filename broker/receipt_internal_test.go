@@ -1,0 +1,85 @@
+package broker
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// Receipts are appended by hand; they must read as if encoding/json had
+// written the api types.
+func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &submission{id: "11111111-2222-4333-8444-555555555555", seat: &policy.Seat{Member: "sg"}}
+		r := &receipt{sub: s}
+		want := api.Receipt{Submission: s.id, Origin: "sg"}
+		retries := 0
+		for i := range rapid.IntRange(0, 6).Draw(t, "objects") {
+			o := object{level: rapid.SampledFrom(stix.Levels[:]).Draw(t, "level")}
+			o.ID = fmt.Sprintf("indicator--00000000-0000-4000-8000-%012d", i)
+			if rapid.Bool().Draw(t, "versioned") {
+				o.Modified = "2026-01-01T00:00:00.123456789Z"
+			}
+			if rapid.Bool().Draw(t, "warned") {
+				o.warnings = []stix.Finding{{Code: "w", Path: "/a~1b", Message: rapid.String().Draw(t, "text")}}
+			}
+			o.streams = []policy.Stream{{Audience: "asean", Level: o.level}}
+			l := line{object: i, stream: 0, outcome: rapid.SampledFrom([]api.Outcome{api.Accepted, api.Duplicate, api.Refused}).Draw(t, "outcome")}
+			line := api.ObjectReceipt{Object: i, ID: o.ID, Version: o.Version(), Outcome: l.outcome, Audience: "asean", Level: o.level, Warnings: o.warnings}
+			if l.outcome == api.Refused {
+				code := rapid.SampledFrom([]string{"busy", "conflict"}).Draw(t, "code")
+				l.findings = []stix.Finding{{Code: code, Message: "m \" \\ \x00"}}
+				line.Findings = l.findings
+				want.Refused++
+				if retryable(code) {
+					retries++
+				}
+			} else {
+				l.place = catalog.Place{Stream: "CTI_ASEAN_CLEAR", Seq: rapid.Uint64().Draw(t, "seq"), Index: i, Audience: "asean", Level: o.level, Added: rapid.Int64Range(0, 4e15).Draw(t, "added")}
+				line.Stream, line.Sequence, line.Index, line.Added = l.place.Stream, l.place.Seq, i, formatAdded(l.place.Added)
+				if l.outcome == api.Accepted {
+					want.Accepted++
+				} else {
+					want.Duplicate++
+				}
+			}
+			s.objects = append(s.objects, o)
+			r.lines = append(r.lines, l)
+			want.Objects = append(want.Objects, line)
+		}
+		want.Retry = want.Refused > 0 && retries == want.Refused
+		var got, expect api.Receipt
+		if err := json.Unmarshal(r.encode(), &got); err != nil {
+			t.Fatalf("not JSON: %v\n%s", err, r.encode())
+		}
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &expect); err != nil {
+			t.Fatal(err)
+		}
+		if expect.Objects == nil {
+			expect.Objects = []api.ObjectReceipt{}
+		}
+		if diff := cmp.Diff(expect, got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func TestDateAddedRisesEvenWhenTheClockGoesBack(t *testing.T) {
+	c := clock{last: 1 << 60} // far in the future
+	a := c.next(3)
+	if b := c.next(1); a != 1<<60+1 || b != a+3 {
+		t.Errorf("got %d then %d", a, b)
+	}
+}
