@@ -156,15 +156,21 @@ func (in *intake) examine(s *submission, a arrival) *stix.Finding {
 func (s *submission) readHeaders(header nats.Header) *stix.Finding {
 	for _, v := range header.Values(api.HeaderTo) {
 		for name := range strings.SplitSeq(v, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				s.to = append(s.to, name)
+			if name = strings.TrimSpace(name); name == "" {
+				continue
 			}
+			if len(name) > maxName {
+				return &stix.Finding{Code: "audience-unknown", Message: fmt.Sprintf("%s names an audience of %d bytes; no name has more than 32", api.HeaderTo, len(name))}
+			}
+			s.to = append(s.to, name)
 		}
 	}
 	if len(s.to) > maxAudience {
 		return &stix.Finding{Code: "audience-many", Message: fmt.Sprintf("%s names %d audiences; at most %d", api.HeaderTo, len(s.to), maxAudience)}
 	}
-	if v := header.Get(api.HeaderUnmarked); v != "" {
+	if v := header.Get(api.HeaderUnmarked); len(v) > maxName {
+		return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s has %d bytes: use clear, green, amber, amber-strict or red", api.HeaderUnmarked, len(v))}
+	} else if v != "" {
 		level, err := stix.ParseLevel(v)
 		if err != nil {
 			return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s: %v", api.HeaderUnmarked, err)}
@@ -176,6 +182,10 @@ func (s *submission) readHeaders(header nats.Header) *stix.Finding {
 
 // maxAudience bounds how many members one RED submission may name.
 const maxAudience = 256
+
+// maxName bounds what a header may name. Refusals quote the name, once for
+// each object: unbounded, one header could fill the hub's memory.
+const maxName = 64
 
 func asFinding(err error) *stix.Finding {
 	var f *stix.Finding
