@@ -90,7 +90,7 @@ func (sp *splitter) top(p int) (int, error) {
 		case name == "objects" && p < len(s.b) && s.b[p] == '[':
 			listed = true
 			p, err = sp.elements(p)
-		case name == "objects" && sp.isBundle:
+		case name == "objects" && sp.isBundle && p < len(s.b):
 			return 0, at(codeWrongType, "/objects", "the objects of a bundle are a list")
 		default:
 			p, err = sp.other(name, p)
