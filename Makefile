@@ -1,0 +1,76 @@
+# Tools are installed into .tools, at these versions, and nowhere else.
+TOOLS       := $(CURDIR)/.tools
+NATS        := v0.5.1
+STATICCHECK := v0.8.2
+GOVULNCHECK := v1.9.0
+
+export PATH := $(TOOLS):$(PATH)
+
+# The program is built without cgo, and tested as it is built.
+export CGO_ENABLED := 0
+
+# How long `make fuzz` runs each target; how often `make crash` kills the hub.
+FUZZTIME ?= 10s
+CYCLES   ?= 100
+
+# Packages with goroutines of their own, which the race detector is for.
+RACE ?= ./...
+
+.PHONY: build demo test race lint vuln fuzz crash bench tools clean
+
+build:
+	go build -trimpath -o bin/selat ./cmd/selat
+
+demo:
+	go run ./cmd/selat demo
+
+test: $(TOOLS)/.nats-$(NATS)
+	go test ./...
+
+race: $(TOOLS)/.nats-$(NATS)
+	CGO_ENABLED=1 go test -race $(RACE)
+
+lint: $(TOOLS)/.staticcheck-$(STATICCHECK)
+	@unformatted=$$(gofmt -l broker cmd feeds ops stix 2>/dev/null); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	staticcheck ./...
+
+vuln: $(TOOLS)/.govulncheck-$(GOVULNCHECK)
+	govulncheck ./...
+
+# Every fuzz target there is, one after another.
+fuzz:
+	@set -e; for dir in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
+		for target in $$(cat $$dir/*_test.go | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
+			echo "$$target for $(FUZZTIME)"; \
+			(cd $$dir && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
+		done; \
+	done
+
+# kill -9 under load; the tests run a short form of it.
+crash:
+	SELAT_CRASH_CYCLES=$(CYCLES) go test -run Crash ./broker -timeout 60m -v
+
+bench: build
+	bin/selat bench accept
+	bin/selat bench deliver
+
+tools: $(TOOLS)/.nats-$(NATS) $(TOOLS)/.staticcheck-$(STATICCHECK) $(TOOLS)/.govulncheck-$(GOVULNCHECK)
+
+$(TOOLS)/.nats-$(NATS):
+	$(call install,github.com/nats-io/natscli/nats@$(NATS))
+
+$(TOOLS)/.staticcheck-$(STATICCHECK):
+	$(call install,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK))
+
+$(TOOLS)/.govulncheck-$(GOVULNCHECK):
+	$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
+
+define install
+	GOBIN=$(TOOLS) go install $(1)
+	@touch $@
+endef
+
+clean:
+	rm -rf bin .tools selat
