@@ -148,7 +148,23 @@ func (in *intake) examine(s *submission, a arrival) *stix.Finding {
 	if f := in.h.runStages(s); f != nil {
 		return f
 	}
+	if f := in.h.tooManyLines(s); f != nil {
+		return f
+	}
 	return in.rates.objects(s.seat, len(s.objects), a.at)
+}
+
+// tooManyLines refuses what nobody could be told about in one answer: RED has
+// a copy and a receipt line for each object and recipient.
+func (h *Hub) tooManyLines(s *submission) *stix.Finding {
+	lines, most := 0, 2*h.cfg.Limits.Objects
+	for i := range s.objects {
+		lines += max(1, len(s.objects[i].streams))
+	}
+	if lines <= most {
+		return nil
+	}
+	return &stix.Finding{Code: "too-many-objects", Message: fmt.Sprintf("the submission has %d objects for up to %d recipients, %d copies in all, and the limit is %d: cut it into several", len(s.objects), len(s.to), lines, most)}
 }
 
 // readHeaders reads the two headers a submission may carry; all others are

@@ -2,9 +2,12 @@ package broker
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
@@ -20,6 +23,7 @@ type receipt struct {
 	from  arrival
 	lines []line
 	open  atomic.Int64 // lines not settled, and one for admit itself
+	brief brevity
 }
 
 type line struct {
@@ -107,11 +111,44 @@ func (r *receipt) send() {
 	h := r.h
 	if r.from.msg.Reply == "" {
 		// Somebody published without asking for a receipt: counted, no more.
-	} else if err := r.from.msg.Respond(r.encode()); err != nil {
+	} else if err := r.answer(); err != nil {
 		h.log.Warn("a receipt could not be sent; the submitter will send again", "submission", r.sub.id, "seat", r.sub.seat.Name, "error", err)
 	}
 	h.Metrics.submission(r, time.Since(r.from.at))
 	h.intake.done(r.from.msg)
+}
+
+// answer sends the receipt, in as much detail as one message can hold: ten
+// thousand objects with a hundred faults each would be told in hundreds of MB.
+func (r *receipt) answer() error {
+	for {
+		err := r.from.msg.Respond(r.encode())
+		if !errors.Is(err, nats.ErrMaxPayload) || r.brief == countsOnly {
+			return err
+		}
+		r.brief++
+	}
+}
+
+// brevity is what a receipt leaves out.
+type brevity uint8
+
+const (
+	fullDetail   brevity = iota
+	firstFinding         // one finding of each refused object, no warnings
+	codesOnly            // of that, no message
+	countsOnly           // no lines
+)
+
+func (b brevity) of(findings []stix.Finding) []stix.Finding {
+	if b == fullDetail || len(findings) == 0 {
+		return findings
+	}
+	f := findings[0]
+	if b == codesOnly {
+		f = stix.Finding{Code: f.Code, Path: f.Path, Message: "one of too many refusals to tell more"}
+	}
+	return []stix.Finding{f}
 }
 
 // encode writes the api.Receipt. Lines of accepted objects, nearly all of
@@ -128,7 +165,7 @@ func (r *receipt) encode() []byte {
 	b = append(b, `","objects":[`...)
 	for i := range r.lines {
 		l := &r.lines[i]
-		if i > 0 {
+		if i > 0 && r.brief < countsOnly {
 			b = append(b, ',')
 		}
 		switch l.outcome {
@@ -142,7 +179,9 @@ func (r *receipt) encode() []byte {
 				retry++
 			}
 		}
-		b = r.appendLine(b, l)
+		if r.brief < countsOnly {
+			b = r.appendLine(b, l)
+		}
 	}
 	b = append(b, `],"accepted":`...)
 	b = strconv.AppendInt(b, int64(accepted), 10)
@@ -158,7 +197,7 @@ func (r *receipt) encode() []byte {
 
 func (r *receipt) appendLine(b []byte, l *line) []byte {
 	o := &r.sub.objects[l.object]
-	if l.outcome == api.Refused || len(o.warnings) > 0 {
+	if l.outcome == api.Refused || len(o.warnings) > 0 && r.brief == fullDetail {
 		return r.appendSlow(b, l, o)
 	}
 	b = append(b, `{"object":`...)
@@ -188,7 +227,10 @@ func (r *receipt) appendLine(b []byte, l *line) []byte {
 
 func (r *receipt) appendSlow(b []byte, l *line, o *object) []byte {
 	out := api.ObjectReceipt{Object: l.object, ID: o.ID, Version: o.Version(), Outcome: l.outcome,
-		Findings: l.findings, Warnings: o.warnings, Level: o.level}
+		Findings: r.brief.of(l.findings), Level: o.level}
+	if r.brief == fullDetail {
+		out.Warnings = o.warnings
+	}
 	if l.stream >= 0 {
 		out.Audience = o.streams[l.stream].Audience
 	}

@@ -137,7 +137,11 @@ func (h *Hub) respond(m *nats.Msg, answer any) {
 	if err != nil {
 		b = []byte(`{"error":{"code":"internal","message":"the answer could not be written"}}`)
 	}
-	if err := m.Respond(b); err != nil {
+	err = m.Respond(b)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		err = m.Respond([]byte(`{"error":{"code":"invalid","message":"the answer is larger than a message can be; ask for less at a time"}}`))
+	}
+	if err != nil {
 		h.log.Warn("an answer could not be sent", "subject", m.Subject, "error", err)
 	}
 }
@@ -287,6 +291,9 @@ func (h *Hub) answerReceipts(_ context.Context, seat *policy.Seat, m *nats.Msg) 
 	}
 	out := api.Receipts{Objects: []api.StoredObject{}}
 	for _, o := range req.Objects {
+		if strings.IndexByte(o.ID+o.Version, 0) >= 0 {
+			continue // nothing stored is named so, and the index cannot look for it
+		}
 		versions := []string{o.Version}
 		if o.Version == "" {
 			var err error

@@ -97,7 +97,9 @@ type Receipt struct {
 	Duplicate int  `json:"duplicate"`
 	Refused   int  `json:"refused"`
 	// Objects has a line for each object in the order submitted; for RED, a
-	// line for each object and recipient.
+	// line for each object and recipient. When all the findings would not fit in
+	// one message each line tells the first only; when even that would not, the
+	// counts stand alone.
 	Objects []ObjectReceipt `json:"objects,omitempty"`
 }
 
