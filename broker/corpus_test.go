@@ -3,6 +3,7 @@ package broker_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -210,21 +211,6 @@ func awaitTrue(t testing.TB, atMost time.Duration, what string, cond func() bool
 	}
 }
 
-// caughtUp waits until every durable of the seat has delivered and been
-// acknowledged all there is, and fails unless it delivered something or
-// nothing as told.
-func (s *seat) caughtUp(atMost time.Duration) {
-	s.t.Helper()
-	awaitTrue(s.t, atMost, "the durables of the seat are empty", func() bool {
-		for _, st := range ask[api.Streams](s, api.SubjectStreams, nil).Streams {
-			if st.Pending > 0 || st.AckFloor < st.Last && st.AckFloor < st.Delivered {
-				return false
-			}
-		}
-		return true
-	})
-}
-
 func TestTheCorpusReachesTwelveSeatsByteForByte(t *testing.T) {
 	files := corpusFiles(t)
 	h := newTestHub(t)
@@ -252,7 +238,7 @@ func TestTheCorpusReachesTwelveSeatsByteForByte(t *testing.T) {
 		}
 		tallies[source].objects += len(files[file])
 		for _, c := range cutChunks(file, files[file]) {
-			r := publishers[member].submit(bundle(asStrings(c.raws)...), "region", api.HeaderUnmarked, "clear")
+			r := publishers[member].submit(stix.AppendBundle(nil, "bundle--00000000-0000-4000-8000-000000000000", c.raws...), "region", api.HeaderUnmarked, "clear")
 			tallies[source].add(t, c, r, accepted)
 		}
 	}
@@ -325,6 +311,6 @@ func (c *corpusTally) add(t *testing.T, sent chunk, r *api.Receipt, accepted map
 			}
 			continue
 		}
-		accepted[arrived{o.Stream, r.Origin, stixHash(sent.raws[o.Object])}] = true
+		accepted[arrived{o.Stream, r.Origin, sha256.Sum256(sent.raws[o.Object])}] = true
 	}
 }
