@@ -1,0 +1,285 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+// Record is one object of a stream, to be applied.
+type Record struct {
+	Key   Key
+	Hash  [32]byte
+	Place Place
+	// Definition is true for a marking-definition.
+	Definition bool
+	// Fresh is the caller's belief that the index holds no entry of this key.
+	// Nothing rests on it: the filter in memory knows at no cost, and knows
+	// also of places applied since the caller looked.
+	Fresh bool
+}
+
+// writer is what one Apply after the other uses.
+type writer struct {
+	sync.Mutex
+	// batch is the number of the last batch written.
+	batch uint64
+	// values holds what the batch in the making has written of each key.
+	values map[Key][]byte
+	buf    []byte
+}
+
+// Apply records objects of one stream up to and including the sequence
+// through. Entries and position are written in one atomic batch, in memory and
+// in the system's buffers: a crash of the machine may take the newest batches
+// back, whole and in order. through at or below the position, and records
+// there, are ignored, so applying the same again changes nothing. A record
+// beyond through, of another stream or without a level is an error, and then
+// nothing is written.
+//
+// On a full disk Apply says ErrDiskFull, except that the one that meets it may
+// wait until there is room, or Close.
+//
+// Where an entry of other bytes exists under the same key, the entry stays as
+// it is, the record is left out, logged and counted (Metrics.Conflicts): the
+// hub never stores that.
+func (x *Index) Apply(stream string, through uint64, records []Record) error {
+	if err := x.enter(); err != nil {
+		return err
+	}
+	defer x.gate.RUnlock()
+	// Before the lock: who holds it may be waiting for the disk.
+	if x.disk.stalled() {
+		return ErrDiskFull
+	}
+	x.writer.Lock()
+	defer x.writer.Unlock()
+
+	pos := x.position(stream)
+	if through <= pos.seq {
+		return nil
+	}
+	if err := x.apply(stream, through, records, pos); err != nil {
+		return x.fault(fmt.Sprintf("indexing stream %s up to %d", stream, through), err)
+	}
+	return nil
+}
+
+func (x *Index) apply(stream string, through uint64, records []Record, pos position) error {
+	for i := range records {
+		if err := check(&records[i], stream, through); err != nil {
+			return err
+		}
+	}
+	streamNo, err := x.streamNo(stream)
+	if err != nil {
+		return err
+	}
+	key, err := named(kindPosition, stream)
+	if err != nil {
+		return err
+	}
+	next := pos
+	next.seq = through
+	clear(x.writer.values)
+	err = x.write(func(b *pebble.Batch) error {
+		for i := range records {
+			r := &records[i]
+			if r.Place.Seq <= pos.seq {
+				continue
+			}
+			created, err := x.record(b, r, streamNo)
+			if err != nil {
+				return err
+			}
+			if created {
+				next.entries++
+			}
+			next.lastAdded = max(next.lastAdded, r.Place.Added)
+		}
+		return b.Set(key, next.append(nil), nil)
+	})
+	if err != nil {
+		return err
+	}
+	x.setPosition(stream, next)
+	return nil
+}
+
+// check refuses a record that does not belong into this call.
+func check(r *Record, stream string, through uint64) error {
+	p := &r.Place
+	switch {
+	case p.Stream != stream:
+		return fmt.Errorf("object %s is of another stream", r.Key.ID)
+	case p.Seq == 0 || p.Seq > through:
+		return fmt.Errorf("object %s has sequence %d", r.Key.ID, p.Seq)
+	case p.Index < 0 || p.Index > 1<<31-1:
+		return fmt.Errorf("object %s has index %d", r.Key.ID, p.Index)
+	case p.Level == stix.NoLevel || p.Level > stix.Red:
+		return fmt.Errorf("object %s has no TLP level", r.Key.ID)
+	}
+	return nil
+}
+
+// record adds one record to a batch and says whether its key is new.
+func (x *Index) record(b *pebble.Batch, r *Record, streamNo uint32) (created bool, err error) {
+	audienceNo, known := x.names.Load().audiences.numbers[r.Place.Audience]
+	if !known {
+		if audienceNo, err = x.audienceNo(r.Place.Audience); err != nil {
+			return false, err
+		}
+	}
+	place := storedPlace{
+		stream: streamNo, audience: audienceNo, seq: r.Place.Seq, index: r.Place.Index,
+		level: r.Place.Level, supporting: r.Place.Supporting, added: r.Place.Added,
+	}
+	if x.writer.buf, err = appendObjectKey(x.writer.buf[:0], r.Key); err != nil {
+		return false, err
+	}
+	keyLen := len(x.writer.buf)
+	before, err := x.before(r, x.writer.buf)
+	if err != nil {
+		return false, err
+	}
+	if before.places == nil {
+		// In the filter before in the database: a key too many does no harm.
+		x.filter.add(x.writer.buf)
+		x.writer.buf = appendHead(x.writer.buf, &r.Hash, 1)
+		x.writer.buf = place.append(x.writer.buf)
+		created = true
+	} else {
+		if before.hash != r.Hash {
+			x.conflicts.Add(1)
+			x.log.Error("two objects of the same key differ; the one indexed first counts",
+				"origin", r.Key.Origin, "id", r.Key.ID, "version", r.Key.Version,
+				"stream", r.Place.Stream, "sequence", r.Place.Seq)
+			return false, nil
+		}
+		before.places = append(before.places, place)
+		x.writer.buf = before.append(x.writer.buf)
+	}
+	if err := x.set(b, r, keyLen); err != nil {
+		return false, err
+	}
+	if r.Definition {
+		d := definition{r.Key.ID, r.Key.Origin, r.Place.Level, streamNo}
+		if x.writer.buf, err = d.appendKey(x.writer.buf[:0]); err != nil {
+			return false, err
+		}
+		return created, b.Set(x.writer.buf, nil, nil)
+	}
+	return created, nil
+}
+
+// set copies the key and value that stand in the buffer into the batch.
+func (x *Index) set(b *pebble.Batch, r *Record, keyLen int) error {
+	k, v := x.writer.buf[:keyLen], x.writer.buf[keyLen:]
+	op := b.SetDeferred(len(k), len(v))
+	copy(op.Key, k)
+	copy(op.Value, v)
+	// The batch may move when it grows; what it moved away from stays as it
+	// is, so the slice remains good to read.
+	x.writer.values[r.Key] = op.Value
+	return op.Finish()
+}
+
+// before returns the live part of what the index, or the batch in the making,
+// holds under a key; nil places if nothing. Two versions of the same place are
+// one: the newer counts.
+func (x *Index) before(r *Record, key []byte) (stored, error) {
+	var s stored
+	v, pending := x.writer.values[r.Key]
+	if !pending {
+		if x.filter.lacks(key) {
+			return s, nil
+		}
+		var err error
+		if v, err = value(x.db, key); err != nil {
+			return s, err
+		}
+		if v == nil {
+			return s, nil
+		}
+	}
+	if err := s.decode(v); err != nil {
+		return s, err
+	}
+	n := x.names.Load()
+	s.places = slices.DeleteFunc(s.places, func(p storedPlace) bool {
+		name, live := n.streams.name(p.stream)
+		return !live || name == r.Place.Stream && p.seq == r.Place.Seq && p.index == r.Place.Index
+	})
+	if len(s.places) == 0 {
+		return stored{}, nil
+	}
+	return s, nil
+}
+
+// Forget drops a stream's places and position, for a stream that no longer
+// exists or was reset. It is one small write, whatever the stream held; what
+// is dropped gives its space back when its key is next written.
+func (x *Index) Forget(stream string) error {
+	if err := x.enter(); err != nil {
+		return err
+	}
+	defer x.gate.RUnlock()
+	// Before the lock: who holds it may be waiting for the disk.
+	if x.disk.stalled() {
+		return ErrDiskFull
+	}
+	x.writer.Lock()
+	defer x.writer.Unlock()
+
+	n := x.names.Load()
+	if _, known := n.streams.numbers[stream]; !known {
+		return nil
+	}
+	err := x.write(func(b *pebble.Batch) error {
+		for _, kind := range []byte{kindStream, kindPosition} {
+			key, err := named(kind, stream)
+			if err != nil {
+				return err
+			}
+			if err := b.Delete(key, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return x.fault("forgetting stream "+stream, err)
+	}
+	x.names.Store(&names{streams: n.streams.without(stream), audiences: n.audiences, next: n.next})
+	x.dropPosition(stream)
+	return nil
+}
+
+// write fills a batch and commits it with its number.
+func (x *Index) write(fill func(*pebble.Batch) error) error {
+	b := x.db.NewBatch()
+	err := fill(b)
+	if err == nil {
+		err = x.commit(b)
+	}
+	if cerr := b.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (x *Index) commit(b *pebble.Batch) error {
+	no := x.writer.batch + 1
+	if err := b.Merge(chainKey, run{no, no}.bytes(), nil); err != nil {
+		return err
+	}
+	if err := b.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	x.writer.batch = no
+	return nil
+}

@@ -1,0 +1,245 @@
+// Package catalog is the hub's view of its streams: which objects are stored,
+// under which hash, and where. It holds keys and positions, never the bytes of
+// an object, and it is never the truth: delete the folder and it comes back
+// from the streams (CatchUp).
+//
+// What it promises: an answer is right for the positions it reports
+// (Position), also after kill -9 or a power cut, which may only make a
+// position older. Damage to its files is either harmless, or found when the
+// index is opened (it is then begun anew, see Recovered), or found when the
+// damaged part is read (ErrDamaged; open it again and it is begun anew).
+//
+//   - catalog.go: the words, and looking one object up
+//   - apply.go: recording what a stream stored, forgetting a stream
+//   - lookup.go: questions about more than one key
+//   - rebuild.go: reading streams back into the index
+//   - open.go: opening, and what is done about damage
+//   - keys.go, value.go, names.go, chain.go: the format on disk
+//   - disk.go: what becomes of a full or failing disk
+//   - filter.go: knowing quickly what is not held
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+var (
+	// ErrDamaged means that the index cannot be used any more. Close it, open it
+	// again and catch up: Open begins a new one, if what is on disk is damaged.
+	ErrDamaged = errors.New("the index is damaged; it must be opened again")
+	// ErrDiskFull means that the index waits for disk space. Nothing was
+	// recorded and nothing is lost: apply the same again, or catch up, later.
+	ErrDiskFull = errors.New("the index waits for disk space")
+	// ErrClosed means that the index was closed.
+	ErrClosed = errors.New("the index is closed")
+	// ErrKey means that a name cannot be part of a key because it holds a NUL.
+	ErrKey = errors.New("a NUL character cannot be part of a key")
+)
+
+// Key names one version of one object as one origin published it.
+type Key struct {
+	// Origin is the submitting member.
+	Origin string
+	// ID is the object's STIX id.
+	ID string
+	// Version is modified, else created; for an object with neither (an SCO)
+	// the hex SHA-256 of its bytes, so that SCOs never conflict.
+	Version string
+}
+
+// Place is one address of a stored object.
+type Place struct {
+	// Stream, Seq and Index are the message and the object's position in it.
+	Stream   string
+	Seq      uint64
+	Index    int
+	Audience string
+	Level    stix.Level
+	// Added is the object's date_added in Unix microseconds, UTC.
+	Added int64
+	// Supporting is true when the object carries no marking of its own and
+	// travelled under the level of the objects that refer to it; the rule of
+	// one level for all places does not count it.
+	Supporting bool
+}
+
+// Entry is what is known of a key: one hash, and every place in the order in
+// which they were applied.
+type Entry struct {
+	// Hash is the SHA-256 of the object's bytes.
+	Hash   [32]byte
+	Places []Place
+}
+
+// Options of an index; the zero value is good.
+type Options struct {
+	// Logger hears of damage and of a full disk; nil means slog.Default.
+	Logger *slog.Logger
+	// CacheBytes is for blocks read from disk; 0 means 64 MiB. Besides it the
+	// index holds up to 64 MiB that is not written out yet.
+	CacheBytes int64
+
+	tuning tuning
+}
+
+// Index is the deduplication index. Its methods may be called at the same
+// time; writers take turns.
+type Index struct {
+	db        *pebble.DB
+	disk      *disk
+	log       *slog.Logger
+	unlock    func() error
+	recovered string
+
+	// gate keeps the database open while a call is inside it.
+	gate   sync.RWMutex
+	closed bool
+
+	names atomic.Pointer[names]
+	keys  sync.Pool // *[]byte
+
+	// posMu guards positions, which repeats what the database holds.
+	posMu     sync.RWMutex
+	positions map[string]position
+
+	filter *filter
+	// filling ends when the filter is full; Close cancels and waits for it.
+	filling    sync.WaitGroup
+	stopFilter context.CancelFunc
+
+	writer    writer
+	conflicts atomic.Int64
+}
+
+// Recovered says in words why Open began a new index in place of the one it
+// found, or "" if it had no reason to.
+func (x *Index) Recovered() string { return x.recovered }
+
+// enter holds the database open until the caller unlocks gate for reading; it
+// does not if it returns an error.
+func (x *Index) enter() error {
+	x.gate.RLock()
+	var err error
+	if x.closed {
+		err = ErrClosed
+	} else if e := x.disk.failure(); e != nil {
+		err = fmt.Errorf("%w (%w)", ErrDamaged, e)
+	}
+	if err != nil {
+		x.gate.RUnlock()
+	}
+	return err
+}
+
+// Get returns what is known of a key, and false if nothing is. An entry all of
+// whose streams were forgotten is not known.
+func (x *Index) Get(k Key) (Entry, bool, error) {
+	if err := x.enter(); err != nil {
+		return Entry{}, false, err
+	}
+	defer x.gate.RUnlock()
+
+	buf := x.keys.Get().(*[]byte)
+	defer x.keys.Put(buf)
+	key, err := appendObjectKey((*buf)[:0], k)
+	if err != nil {
+		return Entry{}, false, err
+	}
+	*buf = key
+	if x.filter.lacks(key) {
+		return Entry{}, false, nil
+	}
+	v, closer, err := x.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return Entry{}, false, nil
+	}
+	if err != nil {
+		return Entry{}, false, x.fault("looking up an object", err)
+	}
+	e, err := x.entry(v)
+	if cerr := closer.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return Entry{}, false, x.fault("looking up an object", err)
+	}
+	if len(e.Places) == 0 {
+		return Entry{}, false, nil
+	}
+	return e, true, nil
+}
+
+// entry decodes a stored value and leaves out the places of streams that were
+// forgotten.
+func (x *Index) entry(v []byte) (Entry, error) {
+	var s stored
+	if err := s.decode(v); err != nil {
+		return Entry{}, err
+	}
+	// Read after the value: a name is published before the first value using it.
+	n := x.names.Load()
+	e := Entry{Hash: s.hash, Places: make([]Place, 0, len(s.places))}
+	for _, p := range s.places {
+		stream, live := n.streams.name(p.stream)
+		if !live {
+			continue
+		}
+		audience, known := n.audiences.name(p.audience)
+		if !known {
+			return Entry{}, fmt.Errorf("%w: audience %d has no name", errFormat, p.audience)
+		}
+		e.Places = append(e.Places, Place{
+			Stream: stream, Seq: p.seq, Index: p.index, Audience: audience,
+			Level: p.level, Added: p.added, Supporting: p.supporting,
+		})
+	}
+	return e, nil
+}
+
+// Position returns the last applied sequence of a stream, 0 if none, and the
+// highest date_added (Unix microseconds, UTC) among its objects, 0 if none.
+func (x *Index) Position(stream string) (seq uint64, lastAdded int64, err error) {
+	if err := x.enter(); err != nil {
+		return 0, 0, err
+	}
+	defer x.gate.RUnlock()
+	p := x.position(stream)
+	return p.seq, p.lastAdded, nil
+}
+
+func (x *Index) position(stream string) position {
+	x.posMu.RLock()
+	defer x.posMu.RUnlock()
+	return x.positions[stream]
+}
+
+func (x *Index) setPosition(stream string, p position) {
+	x.posMu.Lock()
+	defer x.posMu.Unlock()
+	x.positions[stream] = p
+}
+
+func (x *Index) dropPosition(stream string) {
+	x.posMu.Lock()
+	defer x.posMu.Unlock()
+	delete(x.positions, stream)
+}
+
+// fault wraps an error of the database. What is certainly damage is
+// remembered, so that the next Open begins anew.
+func (x *Index) fault(doing string, err error) error {
+	if pebble.IsCorruptionError(err) || errors.Is(err, errFormat) {
+		x.disk.fail(err)
+		return fmt.Errorf("%s: %w (%w)", doing, ErrDamaged, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,181 @@
+package catalog
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+// model is the index as plain maps.
+type model struct {
+	hash map[Key][32]byte
+	// places by key, in the order applied.
+	places map[Key][]Place
+	at     map[string]uint64
+	added  map[string]int64
+	defs   map[definitionOf][]Place
+}
+
+type definitionOf struct{ origin, id string }
+
+func (m *model) apply(stream string, through uint64, records []Record) {
+	if through <= m.at[stream] {
+		return
+	}
+	from := m.at[stream]
+	m.at[stream] = through
+	for _, r := range records {
+		if r.Place.Seq <= from {
+			continue
+		}
+		m.added[stream] = max(m.added[stream], r.Place.Added)
+		if len(m.places[r.Key]) > 0 && m.hash[r.Key] != r.Hash {
+			continue
+		}
+		m.hash[r.Key] = r.Hash
+		m.places[r.Key] = append(m.places[r.Key], r.Place)
+		if r.Definition {
+			d := definitionOf{r.Key.Origin, r.Key.ID}
+			m.defs[d] = append(m.defs[d], r.Place)
+		}
+	}
+}
+
+func (m *model) forget(stream string) {
+	of := func(p Place) bool { return p.Stream == stream }
+	for k := range m.places {
+		m.places[k] = slices.DeleteFunc(m.places[k], of)
+	}
+	for k := range m.defs {
+		m.defs[k] = slices.DeleteFunc(m.defs[k], of)
+	}
+	delete(m.at, stream)
+	delete(m.added, stream)
+}
+
+var (
+	modelOrigins  = []string{"sg", "s", "my"}
+	modelIDs      = []string{"indicator--1", "indicator--12", "marking-definition--1", ""}
+	modelVersions = []string{"", "v1", "v10", "v2"}
+	modelStreams  = []string{"CTI_A_CLEAR", "CTI_A_GREEN", "CTI_A_CLEAR2"}
+)
+
+func drawRecord(t *rapid.T, stream string, seq uint64, index int) Record {
+	r := Record{
+		Key: Key{
+			rapid.SampledFrom(modelOrigins).Draw(t, "origin"),
+			rapid.SampledFrom(modelIDs).Draw(t, "id"),
+			rapid.SampledFrom(modelVersions).Draw(t, "version"),
+		},
+		Place: Place{
+			Stream: stream, Seq: seq, Index: index,
+			Audience: rapid.SampledFrom([]string{"region", "asean", ""}).Draw(t, "audience"),
+			Level:    rapid.SampledFrom(stix.Levels[:]).Draw(t, "level"),
+			Added:    rapid.Int64Min(1).Draw(t, "added"), Supporting: rapid.Bool().Draw(t, "supporting"),
+		},
+		Definition: rapid.Bool().Draw(t, "definition"), Fresh: rapid.Bool().Draw(t, "fresh"),
+	}
+	r.Hash[0] = byte(rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "hash"))
+	return r
+}
+
+func TestTheIndexIsItsModel(t *testing.T) {
+	n := 0
+	root := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		dir := filepath.Join(root, fmt.Sprint(n))
+		x, err := Open(dir, small())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := x.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}()
+		m := &model{map[Key][32]byte{}, map[Key][]Place{}, map[string]uint64{}, map[string]int64{}, map[definitionOf][]Place{}}
+		t.Repeat(map[string]func(*rapid.T){
+			"apply": func(t *rapid.T) {
+				stream := rapid.SampledFrom(modelStreams).Draw(t, "stream")
+				from := m.at[stream] - min(m.at[stream], rapid.Uint64Range(0, 2).Draw(t, "overlap"))
+				var records []Record
+				through := from
+				for range rapid.IntRange(0, 3).Draw(t, "messages") {
+					through += rapid.Uint64Range(1, 3).Draw(t, "gap")
+					for i := range rapid.IntRange(0, 3).Draw(t, "objects") {
+						records = append(records, drawRecord(t, stream, through, i))
+					}
+				}
+				through += rapid.Uint64Range(0, 2).Draw(t, "tail")
+				if err := x.Apply(stream, through, records); err != nil {
+					t.Fatal(err)
+				}
+				m.apply(stream, through, records)
+			},
+			"forget": func(t *rapid.T) {
+				stream := rapid.SampledFrom(modelStreams).Draw(t, "stream")
+				if err := x.Forget(stream); err != nil {
+					t.Fatal(err)
+				}
+				m.forget(stream)
+			},
+			"reopen": func(t *rapid.T) {
+				if err := x.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if x, err = Open(dir, small()); err != nil || x.Recovered() != "" {
+					t.Fatal(err, x.Recovered())
+				}
+			},
+			"": func(t *rapid.T) { m.compare(t, x) },
+		})
+	})
+}
+
+func (m *model) compare(t *rapid.T, x *Index) {
+	for _, s := range modelStreams {
+		if seq, added, err := x.Position(s); seq != m.at[s] || added != m.added[s] || err != nil {
+			t.Fatalf("position of %s: %d %d %v, want %d %d", s, seq, added, err, m.at[s], m.added[s])
+		}
+	}
+	for _, origin := range modelOrigins {
+		for _, id := range modelIDs {
+			var want []string
+			for _, v := range modelVersions {
+				k := Key{origin, id, v}
+				e, ok, err := x.Get(k)
+				if err != nil || ok != (len(m.places[k]) > 0) {
+					t.Fatalf("%v: known %v, %v", k, ok, err)
+				}
+				if !ok {
+					continue
+				}
+				want = append(want, v)
+				if d := cmp.Diff(Entry{m.hash[k], m.places[k]}, e); d != "" {
+					t.Fatalf("%v: %s", k, d)
+				}
+			}
+			if got, err := x.Versions(origin, id); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("versions of %s %s: %q, want %q, %v", origin, id, got, want, err)
+			}
+			has := len(m.defs[definitionOf{origin, id}]) > 0
+			for _, other := range modelOrigins {
+				has = has || slices.ContainsFunc(m.defs[definitionOf{other, id}], func(p Place) bool { return p.Level == stix.Clear })
+			}
+			if got, err := x.HasDefinition(origin, id); got != has || err != nil {
+				t.Fatalf("definition %s for %s: %v, %v", id, origin, got, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package catalog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+// errFormat marks a key or value that the index cannot have written.
+var errFormat = errors.New("the index holds what it never wrote")
+
+// valueVersion is the first byte of every value of an object.
+const valueVersion = 1
+
+// minPlaceBytes is the least a place takes: six fields of a byte or more.
+const minPlaceBytes = 6
+
+const supportingBit = 0x80
+
+// stored is an entry as it is kept: streams and audiences by number. Encoded:
+// version, hash, the number of places, then for each stream, audience,
+// sequence, index (uvarints), level and supporting (one byte), added (varint).
+type stored struct {
+	hash   [32]byte
+	places []storedPlace
+}
+
+type storedPlace struct {
+	stream, audience uint32
+	seq              uint64
+	index            int
+	level            stix.Level
+	supporting       bool
+	added            int64
+}
+
+// maxPlaceBytes bounds an encoded place.
+const maxPlaceBytes = 4*binary.MaxVarintLen64 + binary.MaxVarintLen64 + 1
+
+func appendHead(b []byte, hash *[32]byte, places int) []byte {
+	b = append(b, valueVersion)
+	b = append(b, hash[:]...)
+	return binary.AppendUvarint(b, uint64(places))
+}
+
+func (p *storedPlace) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(p.stream))
+	b = binary.AppendUvarint(b, uint64(p.audience))
+	b = binary.AppendUvarint(b, p.seq)
+	b = binary.AppendUvarint(b, uint64(p.index))
+	level := byte(p.level)
+	if p.supporting {
+		level |= supportingBit
+	}
+	b = append(b, level)
+	return binary.AppendVarint(b, p.added)
+}
+
+func (s *stored) append(b []byte) []byte {
+	b = appendHead(b, &s.hash, len(s.places))
+	for i := range s.places {
+		b = s.places[i].append(b)
+	}
+	return b
+}
+
+// decode reads a value, strictly: what is left over, out of bounds or missing
+// is an error that is errFormat.
+func (s *stored) decode(b []byte) error {
+	if len(b) < 1+len(s.hash) || b[0] != valueVersion {
+		return fmt.Errorf("%w: head of a value of %d bytes", errFormat, len(b))
+	}
+	copy(s.hash[:], b[1:])
+	r := varints{b: b[1+len(s.hash):]}
+	count := r.uvarint(math.MaxInt32)
+	if r.bad || count > uint64(len(r.b)/minPlaceBytes) {
+		return fmt.Errorf("%w: number of places", errFormat)
+	}
+	s.places = make([]storedPlace, count)
+	for i := range s.places {
+		s.places[i].decode(&r)
+	}
+	if r.bad || len(r.b) != 0 {
+		return fmt.Errorf("%w: places", errFormat)
+	}
+	return nil
+}
+
+func (p *storedPlace) decode(r *varints) {
+	p.stream = uint32(r.uvarint(math.MaxUint32))
+	p.audience = uint32(r.uvarint(math.MaxUint32))
+	p.seq = r.uvarint(math.MaxUint64)
+	p.index = int(r.uvarint(math.MaxInt32))
+	level := r.byte()
+	p.level, p.supporting = stix.Level(level&^supportingBit), level&supportingBit != 0
+	if p.level == stix.NoLevel || p.level > stix.Red {
+		r.bad = true
+	}
+	p.added = r.varint()
+}
+
+// position is how far a stream was applied.
+type position struct {
+	seq       uint64
+	lastAdded int64
+	// entries counts the keys first seen in this stream.
+	entries uint64
+}
+
+func (p position) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, p.seq)
+	b = binary.AppendVarint(b, p.lastAdded)
+	return binary.AppendUvarint(b, p.entries)
+}
+
+func parsePosition(b []byte) (position, error) {
+	r := varints{b: b}
+	p := position{seq: r.uvarint(math.MaxUint64), lastAdded: r.varint(), entries: r.uvarint(math.MaxUint64)}
+	if r.bad || len(r.b) != 0 {
+		return position{}, fmt.Errorf("%w: position", errFormat)
+	}
+	return p, nil
+}
+
+// varints reads numbers off a slice; bad stays set after the first failure.
+type varints struct {
+	b   []byte
+	bad bool
+}
+
+func (r *varints) uvarint(most uint64) uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || v > most {
+		r.b, r.bad = nil, true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *varints) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.b, r.bad = nil, true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *varints) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
+}
