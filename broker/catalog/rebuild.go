@@ -1,0 +1,140 @@
+package catalog
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/stix"
+)
+
+// Message is one message of a stream, as the hub stored it: a STIX bundle.
+type Message struct {
+	Seq     uint64
+	Subject string
+	// Header returns a header's first value, "" if it is absent.
+	Header func(string) string
+	Data   []byte
+}
+
+// Source reads streams.
+type Source interface {
+	// Messages calls fn for every message of a stream from sequence from up to
+	// and including through, in order; sequences without a message are passed
+	// over. It stops with the first error of fn and returns it. A message is
+	// good only during the call.
+	Messages(ctx context.Context, stream string, from, through uint64, fn func(Message) error) error
+}
+
+// catchUpBatch is how many objects go into one batch when catching up.
+const catchUpBatch = 4096
+
+// storedLimits lets everything pass: what is stored was within the limits of
+// its day.
+var storedLimits = stix.Limits{PayloadBytes: 1 << 30, ObjectBytes: 1 << 30, Objects: 1 << 30, Depth: 1 << 16}
+
+// CatchUp applies what a stream holds beyond its position, up to and including
+// the sequence through, and returns the number of objects read. A message that
+// cannot be read is an error that names stream and sequence; what came before
+// it stays applied, as it does when the source or the context ends early, and
+// calling again goes on from there.
+func (x *Index) CatchUp(ctx context.Context, src Source, stream string, through uint64) (n int, err error) {
+	at, _, err := x.Position(stream)
+	if err != nil {
+		return 0, err
+	}
+	if through <= at {
+		return 0, nil
+	}
+	var records []Record
+	last := at
+	apply := func(upTo uint64) error {
+		if err := x.Apply(stream, upTo, records); err != nil {
+			return err
+		}
+		n += len(records)
+		records = records[:0]
+		return nil
+	}
+	err = src.Messages(ctx, stream, at+1, through, func(m Message) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if m.Seq <= last || m.Seq > through {
+			return fmt.Errorf("message %d came after message %d, up to %d was asked for", m.Seq, last, through)
+		}
+		more, err := read(stream, m)
+		if err != nil {
+			return fmt.Errorf("message %d: %w", m.Seq, err)
+		}
+		records = append(records, more...)
+		last = m.Seq
+		if len(records) >= catchUpBatch {
+			return apply(last)
+		}
+		return nil
+	})
+	if err != nil {
+		// The messages before the failed one are whole and in order.
+		return n, fmt.Errorf("catching up with stream %s: %w", stream, errors.Join(err, apply(last)))
+	}
+	if err := apply(through); err != nil {
+		return n, fmt.Errorf("catching up with stream %s: %w", stream, err)
+	}
+	return n, nil
+}
+
+// read makes the records of a stored message.
+func read(stream string, m Message) ([]Record, error) {
+	origin := m.Header(api.HeaderOrigin)
+	if origin == "" {
+		if t := strings.Split(m.Subject, "."); len(t) > 3 {
+			origin = t[3] // cti.<audience>.<tlp>.<origin>.<type>
+		}
+	}
+	if origin == "" {
+		return nil, fmt.Errorf("neither %s nor the subject tells the origin", api.HeaderOrigin)
+	}
+	place := Place{
+		Stream: stream, Seq: m.Seq,
+		Audience:   m.Header(api.HeaderAudience),
+		Supporting: m.Header(api.HeaderSupporting) == "true",
+	}
+	if place.Audience == "" {
+		return nil, fmt.Errorf("%s is missing", api.HeaderAudience)
+	}
+	var err error
+	if place.Level, err = stix.ParseLevel(m.Header(api.HeaderLevel)); err != nil {
+		return nil, fmt.Errorf("%s: %w", api.HeaderLevel, err)
+	}
+	added, err := time.Parse(time.RFC3339Nano, m.Header(api.HeaderAdded))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", api.HeaderAdded, err)
+	}
+	objects, err := stix.Split(m.Data, storedLimits)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]Record, len(objects))
+	for i := range objects {
+		o := &objects[i]
+		if o.ID == "" {
+			return nil, fmt.Errorf("object %d has no id", i)
+		}
+		place.Index, place.Added = i, added.UnixMicro()+int64(i)
+		version := o.Version()
+		if version == "" {
+			version = hex.EncodeToString(o.Hash[:])
+		}
+		records[i] = Record{
+			Key:   Key{origin, o.ID, version},
+			Hash:  o.Hash,
+			Place: place, Definition: o.Definition != nil,
+		}
+	}
+	return records, nil
+}
