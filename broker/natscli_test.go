@@ -3,7 +3,14 @@ package broker_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/selat-hub/selat/broker"
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
@@ -39,15 +47,20 @@ type cliFolder struct {
 	env  []string
 }
 
-func newCLIFolder(t *testing.T, h *testHub, s *seat) *cliFolder {
+func newCLIFolder(t *testing.T, h *testHub, creds []byte) *cliFolder {
 	t.Helper()
 	f := &cliFolder{t: t, dir: t.TempDir(), nats: natsCLI(t)}
-	creds, err := os.ReadFile(s.creds)
-	must(t, err)
 	f.write("sg-feed.creds", creds)
 	f.env = []string{"PATH=" + filepath.Dir(f.nats) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"HOME=" + f.dir, "XDG_CONFIG_HOME=" + f.dir, "NATS_URL=" + h.URL(), "NATS_CREDS=" + filepath.Join(f.dir, "sg-feed.creds")}
 	return f
+}
+
+func (h *testHub) credsOf(name string, ceiling stix.Level) []byte {
+	h.t.Helper()
+	creds, err := h.AddSeat(h.t.Context(), policy.Seat{Name: name, Kind: policy.Both, Standing: policy.Organization, Ceiling: ceiling})
+	must(h.t, err)
+	return creds
 }
 
 func (f *cliFolder) write(name string, b []byte) {
@@ -78,7 +91,7 @@ func (f *cliFolder) must(stdin []byte, args ...string) []byte {
 
 func TestTheStockNatsCommandSubmitsAndReceives(t *testing.T) {
 	h := newTestHub(t)
-	f := newCLIFolder(t, h, h.seat("sg/feed", policy.Both, stix.Amber))
+	f := newCLIFolder(t, h, h.credsOf("sg/feed", stix.Amber))
 	object := indicator(1, stix.Amber)
 
 	var r api.Receipt
@@ -110,7 +123,7 @@ func TestTheStockNatsCommandSubmitsAndReceives(t *testing.T) {
 func TestTheStockNatsCommandCannotReadAnotherSeatsDurable(t *testing.T) {
 	h := newTestHub(t)
 	my := h.seat("my/analyst", policy.Both, stix.Amber)
-	f := newCLIFolder(t, h, h.seat("sg/feed", policy.Both, stix.Green))
+	f := newCLIFolder(t, h, h.credsOf("sg/feed", stix.Green))
 	my.submit(bundle(indicator(1, stix.Amber)), "asean")
 	ask[api.Streams](my, api.SubjectStreams, nil)
 	out, errs, err := f.run(nil, f.nats, "consumer", "next", "CTI_ASEAN_AMBER", my.account, "--js-api-prefix", "CTI.API", "--raw", "--timeout", "500ms")
@@ -119,5 +132,67 @@ func TestTheStockNatsCommandCannotReadAnotherSeatsDurable(t *testing.T) {
 	}
 	if got := my.drain()["CTI_ASEAN_AMBER"]; len(got) != 1 {
 		t.Errorf("what my had not read yet: %q", got)
+	}
+}
+
+// A credentials file carries the private authority of its hub, and the nats
+// command finds it there.
+func TestTheStockNatsCommandTrustsTheAuthorityInACredentialsFile(t *testing.T) {
+	cert, key := privateAuthority(t)
+	h := newTestHub(t, func(c *broker.Config) { c.TLS = broker.TLS{Cert: cert, Key: key, CA: cert} })
+	f := newCLIFolder(t, h, h.credsOf("sg/feed", stix.Green))
+	if out, _, err := f.run(nil, f.nats, "request", "hub.whoami", "", "--raw", "--timeout", "2s"); err == nil {
+		t.Errorf("connected without knowing the authority: %s", out)
+	}
+	f.env = append(f.env, "NATS_CA=sg-feed.creds")
+	if out := f.must(nil, "request", "hub.whoami", "", "--raw"); !bytes.Contains(out, []byte(`"seat":"sg/feed"`)) {
+		t.Errorf("whoami: %s", out)
+	}
+}
+
+// privateAuthority makes a certificate for this machine that signs itself, and
+// returns the paths of it and of its key.
+func privateAuthority(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	now := time.Now()
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	must(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	must(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	must(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
+	return certFile, keyFile
+}
+
+// The README's commands are run as they stand there.
+func TestTheReadmesNatsCommandsWork(t *testing.T) {
+	h := newTestHub(t)
+	f := newCLIFolder(t, h, h.credsOf("sg/feed", stix.Amber))
+	object := indicator(1, stix.Amber)
+	f.write("bundle.json", bundle(object))
+	_, block, ok := strings.Cut(readmeSection(t, "### With the stock `nats` command"), "```sh\n")
+	if !ok {
+		t.Fatal("README.md has no commands there")
+	}
+	script, _, _ := strings.Cut(block, "```")
+	out, errs, err := f.run(nil, "sh", "-euc", script)
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errs)
+	}
+	for _, want := range []string{`"seat":"sg/feed"`, `"outcome":"accepted"`} {
+		if !bytes.Contains(out, []byte(want)) {
+			t.Errorf("the commands printed no %s: %s", want, out)
+		}
+	}
+	received, err := os.ReadFile(filepath.Join(f.dir, "received.json"))
+	must(t, err)
+	if !bytes.Contains(received, []byte(object)) {
+		t.Errorf("received.json does not hold the object: %s", received)
 	}
 }
