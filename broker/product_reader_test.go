@@ -1,0 +1,483 @@
+package broker_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// patience bounds every wait of these tests; nothing is asserted about time.
+const patience = 60 * time.Second
+
+// reader is one seat at work: a long-running Consume on each stream the hub
+// told it of, and a record of what came.
+type reader struct {
+	p       *product
+	name    string
+	account string
+	creds   string
+	ceiling stix.Level // as made
+
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	closed  chan struct{} // of nc
+	open_   map[string]jetstream.ConsumeContext
+	durable map[string]jetstream.Consumer
+
+	// next is, for each stream the seat holds a durable on, the sequence that
+	// is due; absent means the first that policy opens.
+	next     map[policy.Stream]uint64
+	heldFrom map[policy.Stream]uint64 // next when holding began
+
+	mu      sync.Mutex
+	got     map[string][]string // by stream, since the last comparison
+	holding bool
+	held    []jetstream.Msg
+	changed chan struct{}
+}
+
+func newReader(p *product, s *policy.Seat) *reader {
+	return &reader{p: p, name: s.Name, account: s.Account, ceiling: s.Ceiling, creds: filepath.Join(p.t.TempDir(), "seat.creds"),
+		next: map[policy.Stream]uint64{}, got: map[string][]string{}, changed: make(chan struct{}, 1)}
+}
+
+func (r *reader) save(creds []byte) { must(r.p.t, os.WriteFile(r.creds, creds, 0o600)) }
+
+func (r *reader) seat() *policy.Seat { return r.p.seats[r.name] }
+
+// dial connects unless the seat is connected already.
+func (r *reader) dial() error {
+	if r.nc != nil && !r.nc.IsClosed() {
+		return nil
+	}
+	closed := make(chan struct{})
+	nc, err := nats.Connect(r.p.h.URL(), nats.UserCredentials(r.creds), nats.NoReconnect(),
+		nats.ClosedHandler(func(*nats.Conn) { close(closed) }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	r.p.t.Cleanup(nc.Close)
+	r.nc, r.closed = nc, closed
+	r.open_, r.durable = map[string]jetstream.ConsumeContext{}, map[string]jetstream.Consumer{}
+	r.js, err = jetstream.NewWithAPIPrefix(nc, api.APIPrefix)
+	return err
+}
+
+// refusedWith checks that credentials open nothing, and that the connection
+// made with them has gone.
+func (r *reader) refusedWith(creds string) error {
+	select {
+	case <-r.closed:
+	case <-time.After(patience):
+		return errors.New("the connection still stands")
+	}
+	nc, err := nats.Connect(r.p.h.URL(), nats.UserCredentials(creds), nats.NoReconnect())
+	if err == nil {
+		nc.Close()
+		return errors.New("the credentials still open a connection")
+	}
+	return nil
+}
+
+func (r *reader) shutOut() error {
+	if err := r.refusedWith(r.creds); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.got) > 0 {
+		return fmt.Errorf("received %s after it was shut out", told(r.got))
+	}
+	return nil
+}
+
+func (r *reader) hold(on bool) {
+	r.mu.Lock()
+	held := r.held
+	r.holding, r.held = on, nil
+	r.mu.Unlock()
+	if on {
+		r.heldFrom = maps.Clone(r.next)
+	}
+	if len(held) == 0 || !r.nc.IsConnected() {
+		return
+	}
+	for _, m := range held {
+		must(r.p.t, m.Ack())
+	}
+	must(r.p.t, r.nc.Flush())
+}
+
+// unacked forgets what was received and not acknowledged: it is due again.
+func (r *reader) unacked() {
+	r.mu.Lock()
+	r.held = nil
+	r.mu.Unlock()
+	for s := range r.next {
+		if from, had := r.heldFrom[s]; had {
+			r.next[s] = from
+		}
+	}
+}
+
+func (r *reader) forget() {
+	r.mu.Lock()
+	r.held = nil
+	r.mu.Unlock()
+}
+
+// ask is a question to the hub that reports rather than ends the test.
+func (r *reader) ask(subject string, q, answer any) error {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	m, err := r.nc.Request(subject, body, patience)
+	if err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	var e struct {
+		Error *api.Error `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	if e.Error != nil {
+		return e.Error
+	}
+	return json.Unmarshal(m.Data, answer)
+}
+
+// open asks for the seat's streams, which must be those that policy says, and
+// keeps a Consume on each; those it lost must have ended.
+func (r *reader) open(region *policy.Region) error {
+	var streams api.Streams
+	if err := r.ask(api.SubjectStreams, nil, &streams); err != nil {
+		return err
+	}
+	var want, got []string
+	for _, s := range region.Readable(r.seat()) {
+		want = append(want, fmt.Sprint(region.Name(s), s, region.MayRead(r.seat(), s).From))
+	}
+	for _, s := range streams.Streams {
+		got = append(got, fmt.Sprint(s.Name, policy.Stream{Audience: s.Audience, Level: s.Level}, s.From))
+	}
+	if !slices.Equal(want, got) {
+		return fmt.Errorf("was told of streams %v, may read %v", got, want)
+	}
+	for name, cc := range r.open_ {
+		if !slices.ContainsFunc(streams.Streams, func(s api.StreamAccess) bool { return s.Name == name }) {
+			select {
+			case <-cc.Closed():
+				delete(r.open_, name)
+			case <-time.After(patience):
+				return fmt.Errorf("the pull on %s, which it may no longer read, is still open", name)
+			}
+		}
+	}
+	for _, s := range streams.Streams {
+		if err := r.consume(s.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) consume(stream string) error {
+	if r.open_[stream] != nil {
+		return nil
+	}
+	c, err := r.js.Consumer(r.p.t.Context(), stream, r.account)
+	if err != nil {
+		return fmt.Errorf("looking at its durable on %s: %w", stream, err)
+	}
+	cc, err := c.Consume(func(m jetstream.Msg) { r.take(stream, m) },
+		jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(10*time.Second), jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) {}))
+	if err != nil {
+		return fmt.Errorf("pulling from %s: %w", stream, err)
+	}
+	r.open_[stream], r.durable[stream] = cc, c
+	return nil
+}
+
+func (r *reader) take(stream string, m jetstream.Msg) {
+	objects, err := stix.Split(m.Data(), stix.DefaultLimits)
+	r.mu.Lock()
+	if err != nil {
+		r.got[stream] = append(r.got[stream], "not a bundle: "+err.Error())
+	}
+	for _, o := range objects {
+		r.got[stream] = append(r.got[stream], string(o.Raw))
+	}
+	hold := r.holding
+	if hold {
+		r.held = append(r.held, m)
+	}
+	r.mu.Unlock()
+	if !hold {
+		// Whether it reached the hub is seen in settle.
+		if err := m.Ack(); err != nil {
+			r.p.t.Logf("seat %s: acknowledging: %v", r.name, err)
+		}
+	}
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// due is what policy and the seat's position say must have arrived.
+func (r *reader) due(region *policy.Region) (map[string][]string, int) {
+	want, n := map[string][]string{}, 0
+	for s, objects := range r.p.log {
+		a := region.MayRead(r.seat(), s)
+		for _, o := range objects {
+			if a.Allowed && o.seq >= max(a.From, r.next[s]) {
+				want[region.Name(s)] = append(want[region.Name(s)], o.raw)
+				n++
+			}
+		}
+	}
+	return want, n
+}
+
+// settle waits for as much as is due, compares it, and sees that the durables
+// have nothing more to give.
+func (r *reader) settle(region *policy.Region) error {
+	want, n := r.due(region)
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for waiting := true; waiting && r.count() < n; {
+		select {
+		case <-r.changed:
+		case <-timeout.C:
+			waiting = false
+		}
+	}
+	if err := r.compare(want); err != nil {
+		return err
+	}
+	for s := range r.p.log {
+		if a := region.MayRead(r.seat(), s); a.Allowed {
+			r.next[s] = max(a.From, r.p.last(s)+1)
+			if err := r.exhausted(region.Name(s)); err != nil {
+				return err
+			}
+		}
+	}
+	return r.compare(nil)
+}
+
+func (r *reader) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, objects := range r.got {
+		n += len(objects)
+	}
+	return n
+}
+
+// compare takes what has arrived and compares it with what should have.
+func (r *reader) compare(want map[string][]string) error {
+	r.mu.Lock()
+	got := r.got
+	r.got = map[string][]string{}
+	r.mu.Unlock()
+	for _, stream := range slices.Concat(slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got))) {
+		if !slices.Equal(want[stream], got[stream]) {
+			return fmt.Errorf("on %s received %s, should have received %s", stream, told(map[string][]string{stream: got[stream]}), told(map[string][]string{stream: want[stream]}))
+		}
+	}
+	return nil
+}
+
+// told names objects by their number.
+func told(objects map[string][]string) string {
+	var b strings.Builder
+	for _, stream := range sortedKeys(objects) {
+		fmt.Fprintf(&b, "%s[", stream)
+		for _, raw := range objects[stream] {
+			var o struct{ Name string }
+			if err := json.Unmarshal([]byte(raw), &o); err != nil {
+				o.Name = raw
+			}
+			fmt.Fprintf(&b, "%s,", strings.TrimPrefix(o.Name, "test "))
+		}
+		b.WriteString("]")
+	}
+	return b.String()
+}
+
+// exhausted waits until a durable has nothing to deliver and, unless messages
+// are held, every acknowledgement.
+func (r *reader) exhausted(stream string) error {
+	c := r.durable[stream]
+	if c == nil {
+		return fmt.Errorf("it has no durable on %s", stream)
+	}
+	for began := time.Now(); ; {
+		info, err := c.Info(r.p.t.Context())
+		if err != nil {
+			return fmt.Errorf("looking at its durable on %s: %w", stream, err)
+		}
+		r.mu.Lock()
+		done := info.NumPending == 0 && (r.holding || info.NumAckPending == 0)
+		r.mu.Unlock()
+		if done {
+			return nil
+		}
+		if time.Since(began) > patience {
+			return fmt.Errorf("its durable on %s has %d pending and %d unacknowledged", stream, info.NumPending, info.NumAckPending)
+		}
+	}
+}
+
+// replay asks for a replay on every stream that exists: where policy allows
+// the stream it must be set back, elsewhere refused as unknown.
+func (r *reader) replay(region *policy.Region, way replayWay) error {
+	if whole := way.ask(r.p, ""); len(whole.Streams) == 0 {
+		var answer api.Replay
+		if err := r.ask(api.SubjectReplay, whole, &answer); err != nil {
+			return err
+		}
+		if got, want := len(answer.Next), len(region.Readable(r.seat())); got != want {
+			return fmt.Errorf("%d streams were replayed, it may read %d", got, want)
+		}
+		for s, objects := range r.p.log {
+			if err := r.setBack(region, s, objects, answer.Next, way); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for s, objects := range r.p.log {
+		var answer api.Replay
+		err := r.ask(api.SubjectReplay, way.ask(r.p, region.Name(s)), &answer)
+		var known *api.Error
+		if !region.MayRead(r.seat(), s).Allowed && errors.As(err, &known) && known.Code == "not-found" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.setBack(region, s, objects, answer.Next, way); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) setBack(region *policy.Region, s policy.Stream, objects []stored, next map[string]uint64, way replayWay) error {
+	a := region.MayRead(r.seat(), s)
+	at, replayed := next[region.Name(s)]
+	if replayed != a.Allowed {
+		return fmt.Errorf("%v was replayed: %v, allowed: %v", s, replayed, a.Allowed)
+	}
+	if !a.Allowed {
+		return nil
+	}
+	want := max(a.From, way.from(r.p, objects))
+	if at != want {
+		return fmt.Errorf("%v was set back to %d, not %d", s, at, want)
+	}
+	r.next[s] = want
+	return nil
+}
+
+// probe pulls from and looks at every stream with raw requests, under the
+// seat's own key and under others. It returns how many it tried. Nothing may
+// come but the engine's word that there is nothing, and the state of the
+// seat's own durables.
+func (r *reader) probe(region *policy.Region, others []string) (int, error) {
+	inbox := nats.NewInbox()
+	sub, err := r.nc.SubscribeSync(inbox + ".*")
+	if err != nil {
+		return 0, err
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection may have been closed by then
+	names := map[string]bool{"KV_DIRECTORY": false}
+	for s := range r.p.log {
+		names[region.Name(s)] = region.MayRead(r.seat(), s).Allowed
+	}
+	tried, due := 0, 0
+	for name := range names {
+		for _, key := range append([]string{r.account}, others...) {
+			for _, verb := range []string{"CONSUMER.INFO", "CONSUMER.MSG.NEXT"} {
+				body := ""
+				if verb == "CONSUMER.MSG.NEXT" {
+					body = `{"batch":100,"no_wait":true}`
+				}
+				subject := api.APIPrefix + "." + verb + "." + name + "." + key
+				if err := r.nc.PublishRequest(subject, inbox+"."+name, []byte(body)); err != nil {
+					return tried, err
+				}
+				tried++
+				if key == r.account && r.seat().Reads() {
+					due++
+				}
+			}
+		}
+	}
+	for range due {
+		m, err := sub.NextMsg(patience)
+		if errors.Is(err, nats.ErrNoResponders) {
+			continue // how the client tells of the engine's 503: there is no such durable
+		}
+		if err != nil {
+			return tried, fmt.Errorf("a raw request was not answered: %w", err)
+		}
+		stream := strings.TrimPrefix(m.Subject, inbox+".")
+		if err := r.harmless(m, stream, names[stream]); err != nil {
+			return tried, err
+		}
+	}
+	if err := r.nc.Flush(); err != nil {
+		return tried, err
+	}
+	if n, _, err := sub.Pending(); err != nil || n > 0 {
+		m, _ := sub.NextMsg(patience)
+		return tried, fmt.Errorf("%d answers to requests under other keys, such as %q %q (%w)", n, m.Header, m.Data, err)
+	}
+	return tried, nil
+}
+
+// harmless checks the answer to a raw request under the seat's own key.
+func (r *reader) harmless(m *nats.Msg, stream string, allowed bool) error {
+	if status := m.Header.Get("Status"); status != "" {
+		if len(m.Data) > 0 || !slices.Contains([]string{"404", "408"}, status) {
+			return fmt.Errorf("a raw request on %s was answered with %v %q", stream, m.Header, m.Data)
+		}
+		return nil
+	}
+	var info struct {
+		Error  *jetstream.APIError `json:"error"`
+		Stream string              `json:"stream_name"`
+		Name   string              `json:"name"`
+	}
+	if err := json.Unmarshal(m.Data, &info); err != nil {
+		return fmt.Errorf("a raw request on %s was answered with %q: %w", stream, m.Data, err)
+	}
+	if bytes.Contains(m.Data, []byte(`quiet`)) {
+		return fmt.Errorf("an answer about %s names the private community", stream)
+	}
+	if own := info.Error == nil && info.Stream == stream && info.Name == r.account; own != allowed || info.Error == nil && !own {
+		return fmt.Errorf("a raw look at %s, which it may read: %v, was answered with %s", stream, allowed, m.Data)
+	}
+	return nil
+}
