@@ -257,8 +257,14 @@ func (h *Hub) Disk() (free, reserve uint64, err error) {
 	return free, uint64(max(0, h.cfg.Store.ReserveBytes)), err
 }
 
-// IndexMetrics is the state of the hub's index.
-func (h *Hub) IndexMetrics() catalog.Metrics { return h.index.Metrics() }
+// IndexMetrics is the state of the hub's index; an error while the hub is
+// closed.
+func (h *Hub) IndexMetrics() (catalog.Metrics, error) {
+	if !h.ready.Load() {
+		return catalog.Metrics{}, errors.New("looking at the index: the hub is closed")
+	}
+	return h.index.Metrics(), nil
+}
 
 // Check is one of the things that must hold for the hub to be ready.
 type Check struct {
@@ -281,22 +287,27 @@ func (h *Hub) Checks() []Check {
 	return c
 }
 
+// restoreTimeout bounds what a start spends on a metric.
+const restoreTimeout = 20 * time.Second
+
 // restoreLastPublished sets, at a start, when each member last published, from
 // the newest message of each of its subjects. It runs before submissions are
 // taken. What it cannot read stays unknown.
 func (h *Hub) restoreLastPublished(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
+	defer cancel()
 	newest := map[string]time.Time{}
-	var streams []string
+	var streams []jetstream.StreamConfig
 	err := h.eachStream(ctx, func(info *jetstream.StreamInfo, _ stix.Level) {
 		if info.State.Msgs > 0 {
-			streams = append(streams, info.Config.Name)
+			streams = append(streams, info.Config)
 		}
 	})
-	for _, name := range streams {
+	for _, s := range streams {
 		if err != nil {
 			break
 		}
-		err = h.lastPublishedOn(ctx, name, newest)
+		err = h.lastPublishedOn(ctx, s.Name, s.Subjects, newest)
 	}
 	if err != nil {
 		h.log.Warn("when members last published could not be read; the metric stays absent until they publish", "error", err)
@@ -312,9 +323,9 @@ func (h *Hub) restoreLastPublished(ctx context.Context) {
 
 // lastPublishedOn reads the headers of the last message of each subject, of
 // which there is one for each origin and type.
-func (h *Hub) lastPublishedOn(ctx context.Context, stream string, newest map[string]time.Time) (err error) {
+func (h *Hub) lastPublishedOn(ctx context.Context, stream string, subjects []string, newest map[string]time.Time) (err error) {
 	c, err := h.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: subjects,
 		HeadersOnly: true, MemoryStorage: true, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
