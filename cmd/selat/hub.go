@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/ops"
+)
+
+func newHubCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "hub",
+		Short: "Run the hub",
+		Long: `Runs the hub on a folder that "selat init" prepared, until SIGINT or SIGTERM.
+It recovers by itself what a crash left, and says what it recovered. When it is
+open it prints one line on standard output, for scripts:
+
+  ready URL HTTP-URL
+
+Everything else goes to standard error.`,
+		Args: arguments(),
+		RunE: runHub,
+	}
+	configFlags(cmd, true)
+	return cmd
+}
+
+func runHub(cmd *cobra.Command, _ []string) error {
+	l, err := loadLayers(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	cfg := l.config
+	logger, err := newLogger(cmd, cfg.Log)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	h, err := broker.Start(ctx, cfg, logger)
+	if err != nil {
+		return fmt.Errorf("the hub does not start: %w", err)
+	}
+	err = serve(ctx, cmd, h, l, logger)
+	if closeErr := h.Close(); closeErr != nil {
+		err = errors.Join(err, fmt.Errorf("closing the hub: %w", closeErr))
+	}
+	if err == nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "The hub is closed.")
+	}
+	return err
+}
+
+// serve keeps an open hub open until ctx ends.
+func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, logger *slog.Logger) (err error) {
+	web, err := ops.Serve(ctx, h, &l.config, logger)
+	if err != nil {
+		return fmt.Errorf("the hub does not start: opening its HTTP listener: %w", err)
+	}
+	defer func() { err = errors.Join(err, web.Close()) }()
+	note := filepath.Join(l.config.Data, hubURLFile)
+	if err := writeHubURL(note, h.URL()); err != nil {
+		return err
+	}
+	defer func() {
+		if gone := os.Remove(note); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("taking back the note of where the hub is: %w", gone))
+		}
+	}()
+	announce(cmd, h, l, web.URL())
+	<-ctx.Done()
+	fmt.Fprintln(cmd.ErrOrStderr(), "Closing the hub: submissions under way are answered first.")
+	return nil
+}
+
+// announce tells people what was recovered and where the hub is, and scripts
+// that it is open.
+func announce(cmd *cobra.Command, h *broker.Hub, l *layered, httpURL string) {
+	out := cmd.ErrOrStderr()
+	r := h.Recovered()
+	fmt.Fprintf(out, "Opened %s in %s: %s in %s.\n", l.config.Data, r.Took.Round(time.Millisecond),
+		counted(int(r.Messages), "message"), counted(r.Streams, "stream"))
+	if r.Rebuilt != "" {
+		fmt.Fprintf(out, "The index was made anew: %s.\n", r.Rebuilt)
+	}
+	if r.CaughtUp > 0 {
+		fmt.Fprintf(out, "%s stored before the last stop entered the index now.\n", counted(r.CaughtUp, "object"))
+	}
+	if r.Removed > 0 {
+		fmt.Fprintf(out, "%s without entitlement removed.\n", counted(r.Removed, "durable"))
+	}
+	fmt.Fprintf(out, "Members connect to %s\n", h.URL())
+	if httpURL != "" {
+		fmt.Fprintf(out, "Health and metrics on %s\n", httpURL)
+	}
+	if _, err := os.Stat(operatorKey(&l.config)); err == nil {
+		fmt.Fprintf(out, "Still to do: take %s offline; the hub never reads it.\n", operatorKey(&l.config))
+	}
+	say(cmd, "ready %s %s", h.URL(), httpURL)
+}
+
+// hubURLFile is where a running hub notes its address for the commands that
+// administer it on the same machine.
+const hubURLFile = "hub.url"
+
+func writeHubURL(path, url string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), hubURLFile+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("noting where the hub is: %w", err)
+	}
+	_, err = f.WriteString(url + "\n")
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("noting where the hub is: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}
+
+func newLogger(cmd *cobra.Command, c broker.Logging) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %q is none of debug, info, warn, error", c.Level)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch c.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), o)), nil
+	}
+	return nil, fmt.Errorf("log.format: %q is neither text nor json", c.Format)
+}
+
+// counted writes 1 object, 2 objects.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if s, ok := plurals[what]; ok {
+		what = s
+	} else {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+var plurals = map[string]string{"community": "communities", "identity": "identities"}

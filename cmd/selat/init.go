@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/broker/profile"
+)
+
+// noProfile begins with an empty directory.
+const noProfile = "none"
+
+func newInitCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Prepare a hub's data folder",
+		Long: `Prepares a data folder: keys, an administrator's credentials, and the
+directory of members and communities that the hub begins with. A profile fills
+it with a ready-made region; read one with --print-profile, save it, change it,
+and give its path instead of its name.`,
+		Example: `  selat init --profile asean
+  selat init --print-profile asean > mine.yaml
+  selat init --data /var/lib/selat --profile mine.yaml`,
+		Args: arguments(),
+		RunE: runInit,
+	}
+	configFlags(cmd, true)
+	cmd.Flags().String("profile", noProfile, "region to begin with: "+strings.Join(profile.Names(), ", ")+", the path of a YAML file, or none")
+	cmd.Flags().String("print-profile", "", "print a ready-made profile and do nothing else")
+	completeFlag(cmd, "profile", append(profile.Names(), noProfile)...)
+	completeFlag(cmd, "print-profile", profile.Names()...)
+	return cmd
+}
+
+func runInit(cmd *cobra.Command, _ []string) error {
+	if cmd.Flags().Changed("print-profile") {
+		return printProfile(cmd)
+	}
+	l, err := loadLayers(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	first, source, err := chosenProfile(cmd)
+	if err != nil {
+		return err
+	}
+	logger, err := newLogger(cmd, broker.Logging{Level: "warn", Format: l.config.Log.Format})
+	if err != nil {
+		return err
+	}
+	cfg := l.config
+	cfg.TLS = broker.TLS{} // nothing listens yet, and the certificate may come later
+	if err := broker.Init(cmd.Context(), cfg, first, logger); err != nil {
+		return fmt.Errorf("preparing %s: %w", cfg.Data, err)
+	}
+	if err := keepForTheRecord(l, source); err != nil {
+		return err
+	}
+	return nextSteps(cmd, l, first)
+}
+
+func printProfile(cmd *cobra.Command) error {
+	name, err := cmd.Flags().GetString("print-profile")
+	if err != nil {
+		return err
+	}
+	b, err := profile.Source(name)
+	if err != nil {
+		return err
+	}
+	_, err = cmd.OutOrStdout().Write(b)
+	return err
+}
+
+// chosenProfile returns the region to begin with, nil for an empty one, and
+// the text it was read from.
+func chosenProfile(cmd *cobra.Command) (*policy.Region, []byte, error) {
+	name, err := cmd.Flags().GetString("profile")
+	if err != nil || name == noProfile {
+		return nil, nil, err
+	}
+	p, err := profile.Load(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	source, err := profile.Source(name)
+	if err != nil {
+		if source, err = os.ReadFile(name); err != nil {
+			return nil, nil, fmt.Errorf("reading a profile: %w", err)
+		}
+	}
+	return p.Region(time.Now().UTC()), source, nil
+}
+
+// keepForTheRecord leaves in the folder the profile it began with, and a
+// configuration to edit where there is none.
+func keepForTheRecord(l *layered, source []byte) error {
+	if source != nil {
+		if err := os.WriteFile(filepath.Join(l.config.Data, "profile.yaml"), source, 0o644); err != nil {
+			return fmt.Errorf("keeping the profile: %w", err)
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(l.config.Data, configFileName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	_, err = f.Write(commentedConfig(l))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return nil
+}
+
+func operatorKey(cfg *broker.Config) string {
+	return filepath.Join(cfg.Data, "keys", "operator.nk")
+}
+
+func nextSteps(cmd *cobra.Command, l *layered, first *policy.Region) error {
+	data := ""
+	if l.from["data"] != "default" {
+		data = " --data " + l.config.Data
+	}
+	say(cmd, "%s is prepared. Settings are in %s.", l.config.Data, filepath.Join(l.config.Data, configFileName))
+	if first == nil {
+		say(cmd, "It has no members yet.")
+	} else {
+		say(cmd, "It begins with %s and %s; nobody has a seat yet.", counted(len(first.Members), "member"), counted(len(first.Communities), "community"))
+	}
+	say(cmd, "\nTake %s offline now, to a safe place:", operatorKey(&l.config))
+	say(cmd, "it is the root of every key here, and the hub never reads it.\n\nThen:")
+	t := newTable(cmd)
+	t.row("  selat hub"+data, "# run the hub")
+	if first == nil {
+		t.row("  selat community add region"+data, "# where CLEAR and GREEN go by default")
+		t.row("  selat member add sg --title SingCERT"+data, "# then: selat community join region sg")
+		t.row("  selat seat add sg/feed"+data, "# writes sg-feed.creds, all a daemon needs")
+		return t.flush()
+	}
+	m := exampleMember(first)
+	t.row("  selat seat add "+m+"/feed"+data, "# writes "+m+"-feed.creds, all a daemon needs")
+	t.row("  selat subscribe --creds "+m+"-feed.creds", "# receive")
+	return t.flush()
+}
+
+// exampleMember is one that may publish.
+func exampleMember(r *policy.Region) string {
+	var names []string
+	for name, m := range r.Members {
+		if !m.ReceiveOnly {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "sg"
+	}
+	if slices.Contains(names, "sg") {
+		return "sg"
+	}
+	return slices.Min(names)
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"selat": main})
+}
+
+// TestScripts drives the real program. Besides testscript's own commands:
+//
+//	hubstart [args]  starts `selat hub` on ./selat-data and free ports, waits
+//	                 until it is open, and sets $HUB and $HUB_HTTP
+//	hubstop          SIGTERM; the hub must end with exit code 0
+//	hubkill          SIGKILL
+//	mode 0600 FILE   the file has this mode
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			p := &hubProcess{env: env}
+			env.Values[hubKey{}] = p
+			env.Defer(p.abandon)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"hubstart": func(ts *testscript.TestScript, neg bool, args []string) { theHub(ts, neg).start(ts, args) },
+			"hubstop":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGTERM) },
+			"hubkill":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGKILL) },
+			"mode":     checkMode,
+		},
+	})
+}
+
+type hubKey struct{}
+
+func theHub(ts *testscript.TestScript, neg bool) *hubProcess {
+	if neg {
+		ts.Fatalf("unsupported: ! with this command")
+	}
+	p, _ := ts.Value(hubKey{}).(*hubProcess)
+	return p
+}
+
+// hubProcess is the hub of one script.
+type hubProcess struct {
+	env    *testscript.Env
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+	exited chan struct{} // closed when drained and waited for
+	err    error         // of Wait, once exited
+}
+
+// patience only ends a test that hangs; nothing is asserted about time.
+const patience = 2 * time.Minute
+
+func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
+	if p.cmd != nil {
+		ts.Fatalf("a hub is running already")
+	}
+	program, err := lookPath(ts.Getenv("PATH"))
+	ts.Check(err)
+	for _, flag := range []string{"--listen", "--http-listen"} {
+		if !strings.Contains(strings.Join(args, " "), flag) {
+			args = append(args, flag+"=127.0.0.1:0")
+		}
+	}
+	p.cmd = exec.Command(program, append([]string{"hub"}, args...)...)
+	p.cmd.Dir, p.cmd.Env = ts.MkAbs("."), p.env.Vars
+	p.stderr, p.exited = new(bytes.Buffer), make(chan struct{})
+	p.cmd.Stderr = p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(p.cmd.Start())
+	ready := make(chan string, 1)
+	go func() {
+		defer close(p.exited)
+		s := bufio.NewScanner(stdout)
+		for s.Scan() {
+			if line, ok := strings.CutPrefix(s.Text(), "ready "); ok {
+				ready <- line
+			}
+		}
+		p.err = p.cmd.Wait()
+	}()
+	select {
+	case line := <-ready:
+		at, web, _ := strings.Cut(line, " ")
+		ts.Setenv("HUB", at)
+		ts.Setenv("HUB_HTTP", web)
+	case <-p.exited:
+		p.cmd = nil
+		ts.Fatalf("the hub did not start:\n%s", p.stderr)
+	case <-time.After(patience):
+		ts.Fatalf("the hub did not become ready")
+	}
+}
+
+func (p *hubProcess) stop(ts *testscript.TestScript, sig syscall.Signal) {
+	if p.cmd == nil {
+		ts.Fatalf("no hub is running")
+	}
+	ts.Check(p.cmd.Process.Signal(sig))
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+		ts.Fatalf("the hub did not end")
+	}
+	p.cmd = nil
+	fmt.Fprintf(ts.Stderr(), "%s", p.stderr)
+	if sig == syscall.SIGTERM && p.err != nil {
+		ts.Fatalf("the hub ended with %v:\n%s", p.err, p.stderr)
+	}
+}
+
+// abandon ends what a failed script left running.
+func (p *hubProcess) abandon() {
+	if p.cmd == nil {
+		return
+	}
+	if err := p.cmd.Process.Kill(); err == nil || errors.Is(err, os.ErrProcessDone) {
+		<-p.exited
+	}
+}
+
+func lookPath(path string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		if file := filepath.Join(dir, "selat"); isFile(file) {
+			return file, nil
+		}
+	}
+	return "", errors.New("selat is not on the PATH")
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+func checkMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode 0600 FILE")
+	}
+	st, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", st.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, not %s", args[1], got, args[0])
+	}
+}

@@ -1,0 +1,15 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// trafficCmds are the commands of a seat.
+func trafficCmds() []*cobra.Command {
+	return []*cobra.Command{
+		newRouteCmd(),
+	}
+}
+
+// moreCmds are the commands that need no hub of one's own.
+func moreCmds() []*cobra.Command {
+	return nil
+}
