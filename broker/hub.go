@@ -184,6 +184,9 @@ func (h *Hub) Ready() error {
 	case !h.conn.IsConnected():
 		return errors.New("not connected to the engine")
 	}
+	if _, _, err := h.index.Position(directoryBucket); err != nil {
+		return fmt.Errorf("%w: restart the hub, which builds it again", err)
+	}
 	return h.diskError()
 }
 

@@ -107,7 +107,7 @@ func (h *Hub) decide(e *entry) {
 			h.placed(e)
 			continue
 		}
-		h.writers.of(e.receipt.sub.region.Name(s)).add(&item{entry: e, line: line, stream: s, fresh: !known})
+		h.writers.of(e.receipt.sub.region.Name(s)).add(&item{entry: e, line: line, stream: s})
 	}
 }
 

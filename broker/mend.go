@@ -103,13 +103,12 @@ func (w *writer) catchUp(ctx context.Context) error {
 func (w *writer) settleStored(items []*item) ([]*item, error) {
 	var left []*item
 	for i, it := range items {
-		stored, known, err := w.h.index.Get(it.entry.key)
+		stored, _, err := w.h.index.Get(it.entry.key)
 		if err != nil {
 			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
 		}
 		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
 		if !there || stored.Hash != it.entry.object.Hash {
-			it.fresh = !known
 			left = append(left, it)
 			continue
 		}

@@ -17,10 +17,6 @@ type Record struct {
 	Place Place
 	// Definition is true for a marking-definition.
 	Definition bool
-	// Fresh is the caller's belief that the index holds no entry of this key.
-	// Nothing rests on it: the filter in memory knows at no cost, and knows
-	// also of places applied since the caller looked.
-	Fresh bool
 }
 
 // writer is what one Apply after the other uses.

@@ -41,16 +41,15 @@ func TestWhatIsAppliedIsFound(t *testing.T) {
 	a, b := one("indicator--1", "v1", 1, 0), one("indicator--1", "v2", 1, 1)
 	inRed := a.in("CTI_TH_RED", "th", stix.Red)
 	inRed.Place.Supporting = true
-	fresh := inRed.in("CTI_MY_RED", "my", stix.Red)
-	fresh.Fresh = true // wrong, as it is for the second of two recipients
+	second := inRed.in("CTI_MY_RED", "my", stix.Red)
 	for _, reopened := range []bool{false, true} {
 		x := opened(t, dir, Options{})
 		if !reopened {
 			apply(t, x, green, 4, a, b)
 			apply(t, x, "CTI_TH_RED", 1, inRed)
-			apply(t, x, "CTI_MY_RED", 1, fresh)
+			apply(t, x, "CTI_MY_RED", 1, second)
 		}
-		if d := cmp.Diff([]Place{a.Place, inRed.Place, fresh.Place}, places(t, x, a.Key)); d != "" {
+		if d := cmp.Diff([]Place{a.Place, inRed.Place, second.Place}, places(t, x, a.Key)); d != "" {
 			t.Error(d)
 		}
 		if d := cmp.Diff([]Place{b.Place}, places(t, x, b.Key)); d != "" {

@@ -80,7 +80,7 @@ func drawRecord(t *rapid.T, stream string, seq uint64, index int) Record {
 			Level:    rapid.SampledFrom(stix.Levels[:]).Draw(t, "level"),
 			Added:    rapid.Int64Min(1).Draw(t, "added"), Supporting: rapid.Bool().Draw(t, "supporting"),
 		},
-		Definition: rapid.Bool().Draw(t, "definition"), Fresh: rapid.Bool().Draw(t, "fresh"),
+		Definition: rapid.Bool().Draw(t, "definition"),
 	}
 	r.Hash[0] = byte(rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "hash"))
 	return r
