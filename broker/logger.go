@@ -20,6 +20,9 @@ func (l engineLog) Tracef(f string, a ...any)  {}
 
 func (l engineLog) Warnf(f string, a ...any) {
 	s := fmt.Sprintf(f, a...)
+	if strings.Contains(s, "generally discouraged") {
+		return // about large payloads, which are what the hub is for
+	}
 	l.count(s)
 	l.log.Warn("engine: " + s)
 }
@@ -40,7 +43,7 @@ func (l engineLog) count(line string) {
 		l.metrics.EngineDenied.WithLabelValues("subscribe").Inc()
 	case strings.Contains(line, "uthentication error"), strings.Contains(line, "uthorization"), strings.Contains(line, "revoked"):
 		l.metrics.EngineDenied.WithLabelValues("login").Inc()
-	case strings.Contains(line, "maximum"), strings.Contains(line, "Maximum"), strings.Contains(line, "Slow Consumer"), strings.Contains(line, "timeout"):
+	case strings.Contains(line, "maximum"), strings.Contains(line, "Maximum Payload"), strings.Contains(line, "Slow Consumer"), strings.Contains(line, "timeout"):
 		l.metrics.EngineDenied.WithLabelValues("limit").Inc()
 	}
 }
