@@ -17,10 +17,11 @@
 //
 // # What it does not promise
 //
-// A process that dies after the handler did its work and before that was
-// recorded (some milliseconds) has the object again, and then
-// Delivery.Redelivered is true. A machine that loses power may lose that mark.
-// A handler that must not act twice makes its act depend on the object's key.
+// A process that is killed while the handler has an object in hand has that
+// object again, and then Delivery.Redelivered is true; so may a few others be
+// that came with it and had not been handled. A machine that loses power
+// may repeat what was handled in its last milliseconds, without that mark. A
+// handler that must not act twice makes its act depend on the object's key.
 //
 // Without a state folder only what is in memory is recognised: the last
 // 262,144 objects, until the process ends.

@@ -19,7 +19,16 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if args := os.Getenv(childVar); args != "" {
+		if err := subscribeAndDie(args); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var marks = map[stix.Level]string{
 	stix.Clear:       "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,37 +8,62 @@ import (
 	"sync"
 )
 
-// journalMost is the size beyond which the journal is written anew.
-const journalMost = 1 << 20
-
-// journal is a file of the objects that are in the handler's hands: what is in
-// it when a state folder is opened, and not recorded as finished, was in the
-// hands of a process that died. It is written without syncing, so it survives
-// the death of the process but perhaps not that of the machine.
+// journal is a file of what is in the handler's hands. It is written for each
+// object but not synced, so it outlives the process at once, and the machine
+// only perhaps; what must outlive the machine is recorded a moment later, many
+// objects at a time. Opened after a death it tells what was handled, though
+// not yet recorded, and what the handler may or may not have finished with.
+//
+// An entry is a mark and a key. A key is started before it is done; once
+// recorded, it leaves the file when that is next written anew.
 type journal struct {
 	path string
 
 	mu    sync.Mutex
 	f     *os.File
 	size  int
-	hands map[key]struct{} // started and not recorded
-	doubt map[key]struct{} // of those, the ones that the handler met before
+	hands map[key]bool     // started and not recorded; true once done
+	doubt map[key]struct{} // of those not done, the ones that the handler met before
 }
 
-func openJournal(path string, finished func(key) (bool, error)) (*journal, error) {
+const (
+	markStarted = 's'
+	markDone    = 'd'
+	entrySize   = 1 + len(key{})
+	// journalMost is the size beyond which the journal is written anew.
+	journalMost = 1 << 20
+)
+
+// openJournal opens or makes a journal. recorded reports what is recorded
+// already; record is given what was done and is not.
+func openJournal(path string, recorded func(key) (bool, error), record func([]key) error) (*journal, error) {
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading what was in hand: %w", err)
 	}
-	j := &journal{path: path, hands: map[key]struct{}{}, doubt: map[key]struct{}{}}
-	for ; len(b) >= len(key{}); b = b[len(key{}):] { // a torn last write is left out
-		k := key(b[:len(key{})])
-		done, err := finished(k)
-		if err != nil {
+	j := &journal{path: path, hands: map[key]bool{}, doubt: map[key]struct{}{}}
+	for ; len(b) >= entrySize; b = b[entrySize:] { // a torn last entry is left out
+		k := key(b[1:entrySize])
+		j.hands[k] = j.hands[k] || b[0] == markDone
+	}
+	var unrecorded []key
+	for k, done := range j.hands {
+		known, err := recorded(k)
+		switch {
+		case err != nil:
 			return nil, err
+		case known:
+			delete(j.hands, k)
+		case done:
+			unrecorded = append(unrecorded, k)
+			delete(j.hands, k)
+		default:
+			j.doubt[k] = struct{}{}
 		}
-		if !done {
-			j.hands[k], j.doubt[k] = struct{}{}, struct{}{}
+	}
+	if len(unrecorded) > 0 {
+		if err := record(unrecorded); err != nil {
+			return nil, err
 		}
 	}
 	return j, j.rewrite()
@@ -47,15 +71,15 @@ func openJournal(path string, finished func(key) (bool, error)) (*journal, error
 
 // rewrite replaces the file by one that holds what is in hand now.
 func (j *journal) rewrite() error {
-	var b bytes.Buffer
-	for k := range j.hands {
-		b.Write(k[:])
+	b := make([]byte, 0, len(j.hands)*entrySize)
+	for k, done := range j.hands {
+		b = appendEntry(b, k, done)
 	}
 	f, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("noting what is in hand: %w", err)
 	}
-	if _, err = f.Write(b.Bytes()); err == nil {
+	if _, err = f.Write(b); err == nil {
 		err = os.Rename(j.path+".new", j.path)
 	}
 	if err != nil {
@@ -64,22 +88,19 @@ func (j *journal) rewrite() error {
 	if j.f != nil {
 		err = j.f.Close()
 	}
-	j.f, j.size = f, b.Len()
+	j.f, j.size = f, len(b)
 	return err
 }
 
-func (j *journal) start(keys []key) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	b := make([]byte, 0, len(keys)*len(key{}))
-	for _, k := range keys {
-		if _, already := j.hands[k]; already {
-			j.doubt[k] = struct{}{} // a second call for the same object
-			continue
-		}
-		j.hands[k] = struct{}{}
-		b = append(b, k[:]...)
+func appendEntry(b []byte, k key, done bool) []byte {
+	mark := byte(markStarted)
+	if done {
+		mark = markDone
 	}
+	return append(append(b, mark), k[:]...)
+}
+
+func (j *journal) write(b []byte) error {
 	if _, err := j.f.Write(b); err != nil {
 		return fmt.Errorf("noting what is in hand: %w", err)
 	}
@@ -87,17 +108,20 @@ func (j *journal) start(keys []key) error {
 	return nil
 }
 
-func (j *journal) done(keys []key) error {
+// start notes that the handler will be called with these.
+func (j *journal) start(keys []key) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	b := make([]byte, 0, len(keys)*entrySize)
 	for _, k := range keys {
-		delete(j.hands, k)
-		delete(j.doubt, k)
+		if _, already := j.hands[k]; already {
+			j.doubt[k] = struct{}{} // a second call for the same object
+			continue
+		}
+		j.hands[k] = false
+		b = appendEntry(b, k, false)
 	}
-	if j.size > journalMost && j.size > 4*len(j.hands)*len(key{}) {
-		return j.rewrite()
-	}
-	return nil
+	return j.write(b)
 }
 
 // unstarted takes back a start: the handler was not called after all.
@@ -111,6 +135,29 @@ func (j *journal) unstarted(keys []key) {
 	}
 }
 
+// done notes that the handler has finished with one.
+func (j *journal) done(k key) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.hands[k] = true
+	delete(j.doubt, k)
+	return j.write(appendEntry(make([]byte, 0, entrySize), k, true))
+}
+
+// recorded lets go of what is recorded elsewhere.
+func (j *journal) recorded(keys []key) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, k := range keys {
+		delete(j.hands, k)
+	}
+	if j.size > journalMost && j.size > 4*len(j.hands)*entrySize {
+		return j.rewrite()
+	}
+	return nil
+}
+
+// doubtful reports whether the handler may have been called with one before.
 func (j *journal) doubtful(k key) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -118,7 +165,7 @@ func (j *journal) doubtful(k key) bool {
 	return yes
 }
 
-// forget empties it.
+// forget empties the journal.
 func (j *journal) forget() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -177,6 +177,9 @@ func (r *reader) handle(msg jetstream.Msg, deliveries []Delivery) (finished, err
 		}
 		f.keys = append(f.keys, keys[i])
 		s.setPending(keys[i])
+		if err := s.seen.finished(keys[i]); err != nil {
+			return f, err
+		}
 	}
 	f.ack = failed == 0
 	s.setFailing(address{r.access.Name, sequence(msg)}, failed > 0)

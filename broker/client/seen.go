@@ -20,8 +20,11 @@ type seen interface {
 	start([]key) error
 	// unstarted takes that back for objects it was not called with after all.
 	unstarted([]key)
-	// add notes that the handler is done with them, and returns once that is
-	// as durable as this memory is.
+	// finished notes that the handler is done with one; whoever opens this
+	// memory after the death of this process knows it.
+	finished(key) error
+	// add records what is finished, and returns once that is as durable as
+	// this memory is.
 	add([]key) error
 	// doubtful reports whether the handler may have been called with an object
 	// before; deliveries is how often the hub has sent it.
@@ -88,7 +91,7 @@ func openSeen(dir string, log *slog.Logger) (*diskSeen, error) {
 	if err := s.checkFormat(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if s.journal, err = openJournal(filepath.Join(dir, "in-hand"), s.has); err != nil {
+	if s.journal, err = openJournal(filepath.Join(dir, "in-hand"), s.has, s.record); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -133,6 +136,13 @@ func (s *diskSeen) has(k key) (bool, error) {
 }
 
 func (s *diskSeen) add(keys []key) error {
+	if err := s.record(keys); err != nil {
+		return err
+	}
+	return s.journal.recorded(keys)
+}
+
+func (s *diskSeen) record(keys []key) error {
 	b := s.db.NewBatchWithSize(32 * len(keys))
 	for _, k := range keys {
 		if err := b.Set(append(seenFrom[:1:1], k[:]...), nil, nil); err != nil {
@@ -142,10 +152,12 @@ func (s *diskSeen) add(keys []key) error {
 	if err := b.Commit(pebble.Sync); err != nil {
 		return errors.Join(fmt.Errorf("writing the state: %w", err), b.Close())
 	}
-	return errors.Join(b.Close(), s.journal.done(keys))
+	return b.Close()
 }
 
 func (s *diskSeen) start(keys []key) error { return s.journal.start(keys) }
+
+func (s *diskSeen) finished(k key) error { return s.journal.done(k) }
 
 func (s *diskSeen) unstarted(keys []key) { s.journal.unstarted(keys) }
 

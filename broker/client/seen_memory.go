@@ -47,6 +47,8 @@ func (m *memorySeen) add(keys []key) error {
 
 func (m *memorySeen) start([]key) error { return nil }
 
+func (m *memorySeen) finished(key) error { return nil }
+
 func (m *memorySeen) unstarted([]key) {}
 
 // doubtful has only the hub's word: what it sent before may have been handled,
