@@ -5,11 +5,15 @@ import "github.com/spf13/cobra"
 // trafficCmds are the commands of a seat.
 func trafficCmds() []*cobra.Command {
 	return []*cobra.Command{
+		newPublishCmd(),
+		newSubscribeCmd(),
+		newWhoamiCmd(),
+		newReceiptsCmd(),
 		newRouteCmd(),
 	}
 }
 
 // moreCmds are the commands that need no hub of one's own.
 func moreCmds() []*cobra.Command {
-	return nil
+	return []*cobra.Command{newBenchCmd()}
 }
