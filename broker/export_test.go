@@ -1,0 +1,50 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
+)
+
+// What the tests of the attack need and nobody else may have.
+
+// Stores is JetStream as the HUB account sees it.
+func (h *Hub) Stores() jetstream.JetStream { return h.js }
+
+// SystemAccount and HubAccount are public keys an attacker would like to use.
+func (h *Hub) SystemAccount() string { return public(h.keys.sys) }
+func (h *Hub) HubAccount() string    { return public(h.keys.hub) }
+
+// WidenedUser gives the account of a seat a second, unscoped signing key and
+// returns a user signed with it: one that may publish and subscribe to
+// everything its account can reach. It is what a seat would be if the scope of
+// its credentials failed; the account's own walls must hold alone.
+func (h *Hub) WidenedUser(seat string) (nats.Option, error) {
+	r := h.Region()
+	s := r.Seats[seat]
+	if s == nil {
+		return nil, fmt.Errorf("no seat %s", seat)
+	}
+	signer, err := nkeys.CreateAccount()
+	if err != nil {
+		return nil, err
+	}
+	c := h.accountOf(r, s)
+	c.SigningKeys.Add(public(signer))
+	if err := h.pushAccount(c); err != nil {
+		return nil, err
+	}
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		return nil, err
+	}
+	uc := jwt.NewUserClaims(public(user))
+	uc.Name, uc.IssuerAccount = seat+" widened", s.Account
+	uc.Pub.Allow.Add(">")
+	uc.Sub.Allow.Add(">")
+	token, err := uc.Encode(signer)
+	return userOption(token, user), err
+}
