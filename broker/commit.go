@@ -151,8 +151,11 @@ func (w *writer) run(ctx context.Context) {
 // step mends what failed, or sends the next round; false when there is neither.
 func (w *writer) step(ctx context.Context) bool {
 	w.mu.Lock()
-	stale := w.stale
+	stale, idle := w.stale, len(w.failed)+len(w.pending) == 0
 	w.mu.Unlock()
+	if stale && idle {
+		return false // nobody waits; the next item has it catch up
+	}
 	if stale {
 		w.inHand.Wait()
 		w.mend(ctx)

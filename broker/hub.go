@@ -50,6 +50,7 @@ type Hub struct {
 	recovery Recovery
 	started  time.Time
 	ready    atomic.Bool
+	broken   atomic.Bool // the store failed to write, and takes nothing more
 
 	lock   *os.File
 	cancel context.CancelFunc
@@ -92,11 +93,18 @@ func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	return h, nil
 }
 
+// startTimeout bounds a start. Building the index anew takes most of it: about
+// a minute for ten million objects.
+const startTimeout = time.Hour
+
 // start does everything but listen.
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), started: time.Now()}
 	run, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
+	// Without a deadline each step has the client library's few seconds.
+	ctx, done := context.WithTimeout(ctx, startTimeout)
+	defer done()
 	steps := []struct {
 		doing string
 		do    func() error
@@ -181,6 +189,8 @@ func (h *Hub) Ready() error {
 		return errors.New("starting or stopping")
 	case !h.engine.JetStreamEnabled():
 		return errors.New("the store is closed; see the log, then restart the hub")
+	case h.broken.Load():
+		return errors.New("the store failed to write and takes nothing more; see the log, mend the disk, then restart the hub")
 	case !h.conn.IsConnected():
 		return errors.New("not connected to the engine")
 	}

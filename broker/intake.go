@@ -142,6 +142,9 @@ func (in *intake) examine(s *submission, a arrival) *stix.Finding {
 	if err := in.h.diskError(); err != nil {
 		return &stix.Finding{Code: "disk-full", Message: "the hub's disk is full; send the same bytes again when its team has made room"}
 	}
+	if in.h.broken.Load() {
+		return &stix.Finding{Code: "unavailable", Message: "the hub's store has failed and must be restarted; send the same bytes again later"}
+	}
 	if f := s.readHeaders(a.msg.Header); f != nil {
 		return f
 	}

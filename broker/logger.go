@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 )
 
 // engineLog carries the embedded server's log into ours and counts what its
 // lines say about attacks: a denied subject or a failed login is never just
-// text in a file.
+// text in a file. A stream that failed to write (the disk filled beneath the
+// reserve, or broke) takes nothing more until the engine starts anew, and says
+// so here only: publishing to it goes unanswered.
 type engineLog struct {
 	log     *slog.Logger
 	metrics *Metrics
+	broken  *atomic.Bool
 }
 
 func (l engineLog) Noticef(f string, a ...any) { l.log.Debug("engine: " + fmt.Sprintf(f, a...)) }
@@ -30,6 +34,9 @@ func (l engineLog) Warnf(f string, a ...any) {
 func (l engineLog) Errorf(f string, a ...any) {
 	s := fmt.Sprintf(f, a...)
 	l.count(s)
+	if strings.Contains(s, "ritical write error") {
+		l.broken.Store(true)
+	}
 	l.log.Error("engine: " + s)
 }
 

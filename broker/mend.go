@@ -2,11 +2,14 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/selat-hub/selat/stix"
 )
+
+var errBroken = errors.New("the store failed to write")
 
 // fail leaves a round to be mended. A later round that did get through is left
 // there too: the index takes a stream in order only.
@@ -32,6 +35,10 @@ func (w *writer) mend(ctx context.Context) {
 	w.mu.Unlock()
 	var err error
 	for try := range writeTries {
+		if w.h.broken.Load() {
+			err = errBroken // no try can succeed, and each would wait for an answer in vain
+			break
+		}
 		if try > 0 {
 			w.h.Metrics.WriteRetries.Inc()
 			w.pause(ctx, try)
@@ -46,10 +53,14 @@ func (w *writer) mend(ctx context.Context) {
 			return
 		}
 	}
-	w.h.log.Error("a write failed for good; its submitters are told to send again", "stream", w.stream, "objects", len(left), "error", err)
 	w.mu.Lock()
 	w.stale = true
+	// Those that came meanwhile would fare no better, and must not wait for
+	// ever.
+	left = append(left, w.pending...)
+	w.pending, w.bytes = nil, 0
 	w.mu.Unlock()
+	w.h.log.Error("a write failed for good; its submitters are told to send again", "stream", w.stream, "objects", len(left), "error", err)
 	for _, it := range left {
 		it.entry.receipt.refuseLine(it.line, stix.Finding{Code: "unavailable", Path: it.entry.object.Pointer,
 			Message: "the hub could not store the object now; send the same bytes again"})
