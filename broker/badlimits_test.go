@@ -183,7 +183,9 @@ func TestTooManyObjectsASecondAreRefusedWhole(t *testing.T) {
 }
 
 func TestBeyondWhatIsInHandTheAnswerIsBusy(t *testing.T) {
-	h := newTestHub(t, func(c *broker.Config) { c.Limits.PayloadBytes, c.Limits.ObjectBytes, c.Limits.InFlightBytes = 128<<10, 64<<10, 128<<10 })
+	h := newTestHub(t, func(c *broker.Config) {
+		c.Limits.PayloadBytes, c.Limits.ObjectBytes, c.Limits.InFlightBytes = 128<<10, 64<<10, 128<<10
+	})
 	sg := h.seat("sg/feed", policy.Publisher, stix.Clear)
 	inbox := sg.nc.NewRespInbox()
 	answers, err := sg.nc.SubscribeSync(inbox)
