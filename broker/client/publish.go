@@ -287,9 +287,12 @@ func (p *publishing) tellSupports() error {
 		if !sp.travels || len(sp.results.lines) == 0 {
 			continue
 		}
-		for _, at := range sp.at {
+		for i, at := range sp.at {
 			p.answered++
 			for _, r := range sp.results.lines {
+				if i > 0 && r.Outcome == api.Accepted {
+					r.Outcome = api.Duplicate // of the first of them
+				}
 				lines = append(lines, at.line(r))
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/policy"
 )
 
 // Handler takes one object. When it returns nil the object is recorded and
@@ -79,6 +80,9 @@ func (c *Client) Subscribe(ctx context.Context, handler Handler, o SubscribeOpti
 	me, err := c.Whoami(ctx)
 	if err != nil {
 		return quietly(ctx, err)
+	}
+	if me.Kind == string(policy.Publisher) {
+		return fmt.Errorf("seat %s only publishes: subscribe with a seat of kind subscriber or both", me.Seat)
 	}
 	s.pullBytes = max(pullBytes, me.Limits.PayloadBytes+headerRoom)
 	streams, err := c.Streams(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -221,6 +222,14 @@ func TestASubscriptionGoesOnWhenTheHubRestarts(t *testing.T) {
 	box.wait(t, 2)
 	if got := box.ids(); !slices.Equal(got, []string{indicatorID(1), indicatorID(2)}) {
 		t.Errorf("received %v", got)
+	}
+}
+
+func TestASeatThatOnlyPublishesIsToldSo(t *testing.T) {
+	h := newHub(t)
+	sg := connect(t, h.creds("sg/feed", policy.Publisher, stix.Green))
+	if err := sg.Subscribe(t.Context(), newInbox().handle, client.SubscribeOptions{}); err == nil || !strings.Contains(err.Error(), "only publishes") {
+		t.Errorf("subscribed with %v", err)
 	}
 }
 
