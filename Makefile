@@ -25,10 +25,10 @@ demo:
 	go run ./cmd/selat demo
 
 test: $(TOOLS)/.nats-$(NATS)
-	go test ./...
+	go test -timeout 15m ./...
 
 race: $(TOOLS)/.nats-$(NATS)
-	CGO_ENABLED=1 go test -race $(RACE)
+	CGO_ENABLED=1 go test -race -timeout 20m $(RACE)
 
 lint: $(TOOLS)/.staticcheck-$(STATICCHECK)
 	@unformatted=$$(gofmt -l broker cmd feeds ops stix 2>/dev/null); \
