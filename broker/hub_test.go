@@ -21,7 +21,12 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if config := os.Getenv(hubProcess); config != "" {
+		runHubProcess(config) // a hub for the test to kill
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	markClear       = "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"
