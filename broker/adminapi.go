@@ -86,7 +86,7 @@ func memberEdit(q api.MemberChange) func(*policy.Member) {
 			m.Title = *q.Title
 		}
 		if q.Identities != nil {
-			m.Identities = q.Identities
+			m.Identities = *q.Identities
 		}
 		if q.ReceiveOnly != nil {
 			m.ReceiveOnly = *q.ReceiveOnly

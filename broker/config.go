@@ -156,6 +156,9 @@ func (c *Config) checkListeners(bad func(string, ...any)) {
 	if err == nil && !Loopback(host) && c.TLS.Cert == "" {
 		bad("listen: %s is reachable from other machines, and TLS is required there: set tls.cert and tls.key to PEM files, or listen on 127.0.0.1", c.Listen)
 	}
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) && c.Advertise == "" {
+		bad("advertise: listening on every address, the hub must be told which one members reach it at: set it to a URL such as tls://hub.example:4222")
+	}
 	if c.HTTP.Listen == "" {
 		return
 	}

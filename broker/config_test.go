@@ -14,18 +14,19 @@ func TestTheConfigurationRefusesWhatIsUnsafeAndSaysHowToMendIt(t *testing.T) {
 		edit func(*broker.Config)
 		want string // in the error; "" for none
 	}{
-		"the default stands":                        {func(*broker.Config) {}, ""},
-		"loopback by name needs no TLS":             {func(c *broker.Config) { c.Listen = "localhost:4222" }, ""},
-		"IPv6 loopback needs no TLS":                {func(c *broker.Config) { c.Listen = "[::1]:4222" }, ""},
-		"off loopback without TLS":                  {func(c *broker.Config) { c.Listen = "0.0.0.0:4222" }, "tls.cert"},
-		"every interface by empty host":             {func(c *broker.Config) { c.Listen = ":4222" }, "tls.cert"},
-		"a certificate without a key":               {func(c *broker.Config) { c.TLS.Cert = "hub.pem" }, "set both"},
-		"metrics off loopback without TLS":          {func(c *broker.Config) { c.HTTP.Listen = "192.0.2.1:7422" }, "tls.cert"},
-		"metrics off loopback without a token":      {func(c *broker.Config) { c.HTTP.Listen, c.TLS = ":7422", broker.TLS{Cert: "a", Key: "b"} }, "http.token_file"},
-		"a window shorter than an hour":             {func(c *broker.Config) { c.Store.DedupeWindow = 60e9 }, "store.dedupe_window"},
-		"objects larger than a submission":          {func(c *broker.Config) { c.Limits.ObjectBytes = c.Limits.PayloadBytes + 1 }, "limits.object_bytes"},
-		"a listener that is no address":             {func(c *broker.Config) { c.Listen = "4222" }, "host:port"},
-		"messages beyond what the engine may carry": {func(c *broker.Config) { c.Store.MessageBytes = 5 << 20 }, "store.message_bytes"},
+		"the default stands":                                   {func(*broker.Config) {}, ""},
+		"loopback by name needs no TLS":                        {func(c *broker.Config) { c.Listen = "localhost:4222" }, ""},
+		"IPv6 loopback needs no TLS":                           {func(c *broker.Config) { c.Listen = "[::1]:4222" }, ""},
+		"off loopback without TLS":                             {func(c *broker.Config) { c.Listen = "0.0.0.0:4222" }, "tls.cert"},
+		"every interface by empty host":                        {func(c *broker.Config) { c.Listen = ":4222" }, "tls.cert"},
+		"every interface without saying which one members use": {func(c *broker.Config) { c.Listen, c.TLS = ":4222", broker.TLS{Cert: "a", Key: "b"} }, "advertise"},
+		"a certificate without a key":                          {func(c *broker.Config) { c.TLS.Cert = "hub.pem" }, "set both"},
+		"metrics off loopback without TLS":                     {func(c *broker.Config) { c.HTTP.Listen = "192.0.2.1:7422" }, "tls.cert"},
+		"metrics off loopback without a token":                 {func(c *broker.Config) { c.HTTP.Listen, c.TLS = ":7422", broker.TLS{Cert: "a", Key: "b"} }, "http.token_file"},
+		"a window shorter than an hour":                        {func(c *broker.Config) { c.Store.DedupeWindow = 60e9 }, "store.dedupe_window"},
+		"objects larger than a submission":                     {func(c *broker.Config) { c.Limits.ObjectBytes = c.Limits.PayloadBytes + 1 }, "limits.object_bytes"},
+		"a listener that is no address":                        {func(c *broker.Config) { c.Listen = "4222" }, "host:port"},
+		"messages beyond what the engine may carry":            {func(c *broker.Config) { c.Store.MessageBytes = 5 << 20 }, "store.message_bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := broker.DefaultConfig()

@@ -17,19 +17,28 @@ import (
 // policy about still stands.
 func (h *Hub) ensureDurable(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) (jetstream.Consumer, error) {
 	name, cfg := r.Name(s), durableConfig(r, seat, s, a)
-	c, err := h.js.CreateConsumer(ctx, name, cfg)
-	if errors.Is(err, jetstream.ErrConsumerExists) {
+	c, err := h.js.Consumer(ctx, name, seat.Account)
+	switch {
+	case err == nil && sameDurable(c.CachedInfo().Config, cfg):
+		return c, nil
+	case err == nil:
 		// It was made under another start position or filter. Those never
 		// change on a live durable: it would skip or repeat.
 		if err := h.deleteDurable(ctx, name, seat.Account); err != nil {
 			return nil, err
 		}
-		c, err = h.js.CreateConsumer(ctx, name, cfg)
+	case !missing(err):
+		return nil, fmt.Errorf("looking at the durable of seat %s on %s: %w", seat.Name, name, err)
 	}
-	if err != nil {
+	if c, err = h.js.CreateConsumer(ctx, name, cfg); err != nil {
 		return nil, fmt.Errorf("making the durable of seat %s on %s: %w", seat.Name, name, err)
 	}
 	return c, nil
+}
+
+// sameDurable reports whether a durable delivers what the configuration says.
+func sameDurable(is, want jetstream.ConsumerConfig) bool {
+	return is.DeliverPolicy == want.DeliverPolicy && is.OptStartSeq == want.OptStartSeq && is.FilterSubject == want.FilterSubject
 }
 
 func (h *Hub) deleteDurable(ctx context.Context, stream, account string) error {
@@ -152,7 +161,7 @@ func (h *Hub) reconcileStream(ctx context.Context, r *policy.Region, name string
 			continue
 		}
 		a := r.MayRead(seat, s)
-		if want := durableConfig(r, seat, s, a); !a.Allowed || info.Config.OptStartSeq < want.OptStartSeq || info.Config.FilterSubject != want.FilterSubject {
+		if !a.Allowed || !sameDurable(info.Config, durableConfig(r, seat, s, a)) {
 			unentitled = append(unentitled, info.Name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/nats-io/jwt/v2"
@@ -16,9 +17,28 @@ import (
 // directory a hub begins with (nil for an empty one). It refuses a folder that
 // already holds a hub. No listener is opened.
 func Init(ctx context.Context, cfg Config, first *policy.Region, logger *slog.Logger) error {
+	made := []string{cfg.path(keysFolder), cfg.path(resolverFolder), cfg.path(streamsFolder), cfg.path(catalogFolder)}
+	for _, dir := range made {
+		if _, err := os.Stat(dir); err == nil {
+			return fmt.Errorf("%s already holds a hub, or part of one (%s); choose another folder", cfg.Data, filepath.Base(dir))
+		}
+	}
+	err := initialise(ctx, cfg, first, logger)
+	if err != nil {
+		// A half-made hub would refuse the next try.
+		for _, dir := range made {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
+}
+
+func initialise(ctx context.Context, cfg Config, first *policy.Region, logger *slog.Logger) error {
 	if err := makeKeys(&cfg); err != nil {
 		return err
 	}
+	ctx, done := context.WithTimeout(ctx, startTimeout)
+	defer done()
 	h, err := start(ctx, cfg, logger)
 	if err != nil {
 		return err

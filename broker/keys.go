@@ -48,12 +48,9 @@ const (
 	operatorJWTTitle = "selat"
 )
 
-// makeKeys creates the keys folder. It refuses to touch one that exists.
+// makeKeys creates the keys folder.
 func makeKeys(cfg *Config) error {
 	dir := cfg.path(keysFolder)
-	if _, err := os.Stat(filepath.Join(dir, fileOperatorJWT)); err == nil {
-		return fmt.Errorf("%s already holds a hub's keys; choose another folder", cfg.Data)
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the keys folder: %w", err)
 	}

@@ -19,7 +19,7 @@ const (
 type MemberChange struct {
 	Name        string      `json:"name"`
 	Title       *string     `json:"title,omitempty"`
-	Identities  []string    `json:"identities,omitempty"`
+	Identities  *[]string   `json:"identities,omitempty"`
 	ReceiveOnly *bool       `json:"receive_only,omitempty"`
 	Unmarked    *stix.Level `json:"unmarked,omitempty"`
 	AmberTo     *string     `json:"amber_to,omitempty"`

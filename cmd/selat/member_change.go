@@ -38,7 +38,7 @@ func (f *memberFields) change(cmd *cobra.Command, name string) api.MemberChange 
 		q.Title = &f.title
 	}
 	if given("identity") {
-		q.Identities = f.identities
+		q.Identities = &f.identities
 	}
 	if given("receive-only") {
 		q.ReceiveOnly = &f.receiveOnly
