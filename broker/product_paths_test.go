@@ -148,7 +148,7 @@ func (p *product) rotation() {
 
 func (p *product) suspension() {
 	p.t.Helper()
-	for _, rd := range p.readers {
+	for _, rd := range p.of(productMembers[1:]...) {
 		rd.hold(true)
 	}
 	p.publish()
@@ -193,7 +193,7 @@ func (p *product) inSource(path string) {
 func (p *product) ceilings() {
 	p.t.Helper()
 	t := p.t
-	for _, rd := range p.readers {
+	for _, rd := range p.of(productMembers[1:]...) {
 		rd.hold(true)
 	}
 	p.publish()
