@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
@@ -233,8 +234,12 @@ func TestNoOriginSupersedesOrHidesAnothers(t *testing.T) {
 		if r := a.mallory.submit(bundle(raw), to); r.Refused != 1 || r.Accepted != 0 {
 			t.Errorf("%s: %+v", what, r)
 		}
-		if a.counter("selat_tlp_denials_total", "origin", "us") != was+1 {
-			t.Errorf("%s: the denial was not counted", what)
+		// It is counted right after the receipt has left.
+		for began := time.Now(); a.counter("selat_tlp_denials_total", "origin", "us") != was+1; {
+			if time.Since(began) > patience {
+				t.Fatalf("%s: the denial was not counted", what)
+			}
+			ask[api.Whoami](a.mallory, api.SubjectWhoami, nil)
 		}
 	}
 	a.learnsNoName()
