@@ -68,6 +68,21 @@ func TestACredentialsFileIsAllThatAHubWithAPrivateAuthorityAsksFor(t *testing.T)
 	}
 }
 
+func TestARotatedCredentialsFileTakesEffectByItself(t *testing.T) {
+	h := newHub(t)
+	creds := h.creds("sg/feed", policy.Both, stix.Green)
+	c := connect(t, creds)
+	b, err := h.RotateSeat(t.Context(), "sg/feed")
+	must(t, err)
+	must(t, os.WriteFile(creds, b, 0o600))
+	publish(t, c, "asean", indicator(1, stix.Green))
+	// The old file is worth nothing now; a client that had only that would
+	// not come back.
+	must(t, h.Close())
+	h.start()
+	publish(t, c, "asean", indicator(2, stix.Green))
+}
+
 func TestOffLoopbackNothingGoesWithoutTLS(t *testing.T) {
 	h := newHub(t)
 	creds := h.creds("sg/feed", policy.Both, stix.Green)

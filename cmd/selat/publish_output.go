@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +71,7 @@ func (o *publishOutput) line(l client.Line) error {
 	o.finish()
 	name := l.ID
 	if name == "" {
-		name = "object " + strconv.Itoa(l.Object+1)
+		name = "an object" // its finding says which
 	}
 	if l.Audience != "" {
 		name += " for " + l.Audience
