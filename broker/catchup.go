@@ -22,20 +22,38 @@ func (h *Hub) openIndex(ctx context.Context) error {
 	var names []string
 	h.streamsMade.Range(func(k, _ any) bool { names = append(names, k.(string)); return true })
 	for _, name := range names {
-		last, n, err := h.catchUp(ctx, name)
-		if err != nil {
+		if err := h.openStream(ctx, name); err != nil {
 			return err
 		}
-		h.recovery.Streams++
-		h.recovery.Messages += last
-		h.recovery.CaughtUp += n
-		_, added, err := h.index.Position(name)
-		if err != nil {
-			return err
-		}
-		h.lastAdded = max(h.lastAdded, added)
 	}
 	return nil
+}
+
+// openStream brings the index up to one stream and says what the stream lacks.
+func (h *Hub) openStream(ctx context.Context, name string) error {
+	known, _, err := h.index.Position(name)
+	if err != nil {
+		return err
+	}
+	size, err := h.StreamSize(ctx, name)
+	if err != nil {
+		return err
+	}
+	if missing := max(known, size.LastSeq) - size.Messages; missing > 0 {
+		h.recovery.Missing += missing
+		h.log.Error("messages that were stored are gone: the store was damaged, or is an older copy", "stream", name,
+			"missing", missing, "holds", size.Messages, "last", size.LastSeq, "last_known", known)
+	}
+	_, n, err := h.catchUp(ctx, name)
+	if err != nil {
+		return err
+	}
+	h.recovery.Streams++
+	h.recovery.Messages += size.Messages
+	h.recovery.CaughtUp += n
+	_, added, err := h.index.Position(name)
+	h.lastAdded = max(h.lastAdded, added)
+	return err
 }
 
 // catchUp applies to the index whatever a stream holds beyond it, and returns

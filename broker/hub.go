@@ -68,6 +68,11 @@ type Recovery struct {
 	CaughtUp int    `json:"caught_up"`
 	// Rebuilt says why the index was made anew, empty if it was not.
 	Rebuilt string `json:"rebuilt,omitempty"`
+	// Unfinished blocks are those a kill left without a key; they were empty.
+	Unfinished int `json:"unfinished_blocks"`
+	// Missing messages were stored and are not there any more: the store was
+	// damaged, or is an older copy. Nothing of this program removes any.
+	Missing uint64 `json:"missing_messages"`
 	// Removed durables had lost their entitlement, or their seat.
 	Removed int           `json:"removed_durables"`
 	Took    time.Duration `json:"took"`
@@ -89,7 +94,7 @@ func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	h.ready.Store(true)
 	r := h.recovery
 	h.log.Info("the hub is open", "url", h.URL(), "streams", r.Streams, "messages", r.Messages,
-		"caught_up", r.CaughtUp, "rebuilt", r.Rebuilt, "removed_durables", r.Removed, "took", r.Took)
+		"caught_up", r.CaughtUp, "rebuilt", r.Rebuilt, "removed_durables", r.Removed, "missing", r.Missing, "unfinished_blocks", r.Unfinished, "took", r.Took)
 	return h, nil
 }
 
@@ -111,8 +116,11 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	}{
 		{"locking the data folder", h.lockData},
 		{"reading the keys", func() (err error) { h.keys, err = loadKeys(ctx, &h.cfg); return }},
+		{"mending the store", h.mendBlocks},
+		{"mending the store", h.mendChecksums},
 		{"starting the engine", h.startEngine},
 		{"connecting to the engine", h.connectSelf},
+		{"checking what the engine recovered", func() error { return h.checkRecovered(ctx) }},
 		{"opening the directory", func() error { return h.openDirectory(ctx) }},
 		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
 		{"opening the index", func() error { return h.openIndex(ctx) }},
