@@ -93,6 +93,9 @@ func announce(cmd *cobra.Command, h *broker.Hub, l *layered, httpURL string) {
 	if r.CaughtUp > 0 {
 		fmt.Fprintf(out, "%s stored before the last stop entered the index now.\n", counted(r.CaughtUp, "object"))
 	}
+	if r.Missing > 0 {
+		fmt.Fprintf(out, "%s that had been stored are gone: the store was damaged, or is an older copy. The log names the streams.\n", counted(int(r.Missing), "message"))
+	}
 	if r.Removed > 0 {
 		fmt.Fprintf(out, "%s without entitlement removed.\n", counted(r.Removed, "durable"))
 	}
