@@ -32,10 +32,15 @@ type directoryRecord struct {
 const directoryFormat = 1
 
 func (h *Hub) openDirectory(ctx context.Context) error {
-	kv, err := h.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: directoryBucket, Description: "members, seats, communities",
-		History: 64, Storage: jetstream.FileStorage, Compression: true,
-	})
+	// It is made once and not updated: that would rewrite its settings on disk
+	// at every start (storemeta.go).
+	kv, err := h.js.KeyValue(ctx, directoryBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = h.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: directoryBucket, Description: "members, seats, communities",
+			History: 64, Storage: jetstream.FileStorage, Compression: true,
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("opening its bucket: %w", err)
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,12 +66,44 @@ func (h *Hub) ensureStreamsOf(ctx context.Context, r *policy.Region) error {
 		if _, done := h.streamsMade.Load(name); done {
 			continue
 		}
-		if _, err := h.js.CreateOrUpdateStream(ctx, h.streamConfig(r, s)); err != nil {
+		if err := h.ensureStream(ctx, h.streamConfig(r, s)); err != nil {
 			return fmt.Errorf("making stream %s: %w", name, err)
 		}
 		h.streamsMade.Store(name, s)
 	}
 	return nil
+}
+
+// ensureStream makes a stream, or puts back a setting that differs. One that is
+// as it should be is left alone: each update rewrites its settings on disk.
+func (h *Hub) ensureStream(ctx context.Context, want jetstream.StreamConfig) error {
+	s, err := h.js.Stream(ctx, want.Name)
+	if err != nil && !missing(err) {
+		return err
+	}
+	if err == nil && sameSettings(s.CachedInfo().Config, want) {
+		return nil
+	}
+	_, err = h.js.CreateOrUpdateStream(ctx, want)
+	return err
+}
+
+// sameSettings compares what StreamSettings and streamConfig set; the engine
+// fills in the rest, and adds metadata of its own.
+func sameSettings(have, want jetstream.StreamConfig) bool {
+	for k, v := range want.Metadata {
+		if have.Metadata[k] != v {
+			return false
+		}
+	}
+	return have.Description == want.Description && slices.Equal(have.Subjects, want.Subjects) &&
+		have.Storage == want.Storage && have.Compression == want.Compression && have.Retention == want.Retention &&
+		have.Discard == want.Discard && have.MaxConsumers == want.MaxConsumers && have.Replicas == want.Replicas &&
+		have.Duplicates == want.Duplicates && have.AllowDirect == want.AllowDirect && have.AllowAtomicPublish == want.AllowAtomicPublish &&
+		have.DenyPurge == want.DenyPurge && have.DenyDelete == want.DenyDelete && have.AllowRollup == want.AllowRollup &&
+		have.AllowMsgTTL == want.AllowMsgTTL && have.AllowMsgSchedules == want.AllowMsgSchedules && have.AllowMsgCounter == want.AllowMsgCounter &&
+		have.MaxMsgs <= 0 && have.MaxBytes <= 0 && have.MaxAge == 0 && have.MaxMsgsPerSubject <= 0 && have.MaxMsgSize <= 0 &&
+		!have.NoAck && !have.Sealed && have.RePublish == nil && have.Mirror == nil && len(have.Sources) == 0 && have.SubjectTransform == nil
 }
 
 // durableConfig is the durable a seat holds on a stream. Its name is the seat's
