@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"context"
 	"encoding/hex"
 	"maps"
 	"slices"
@@ -19,6 +20,11 @@ import (
 // killed comes again when its time to acknowledge is over.
 func (c *crash) awaitDelivery(t *testing.T) {
 	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			c.tellMissing(t)
+		}
+	})
 	for _, r := range c.readers {
 		want := 0
 		for cp := range c.acked {
@@ -31,6 +37,33 @@ func (c *crash) awaitDelivery(t *testing.T) {
 			defer r.mu.Unlock()
 			return len(r.got) >= want
 		})
+	}
+}
+
+// tellMissing says, when the test has failed, where each reader stands.
+func (c *crash) tellMissing(t *testing.T) {
+	for _, f := range c.faults {
+		t.Log(f)
+	}
+	for _, r := range c.readers {
+		missing := map[string][]uint64{}
+		for cp, at := range c.acked {
+			if r.may[cp.stream] && r.got[cp] == 0 {
+				missing[cp.stream] = append(missing[cp.stream], at.seq)
+			}
+		}
+		for stream, seqs := range missing {
+			t.Logf("%s lacks %d objects of %s, in messages %d to %d", r.name, len(seqs), stream, slices.Min(seqs), slices.Max(seqs))
+		}
+		t.Logf("%s, consumer by consumer, and what its client said last:", r.name)
+		for stream, durable := range r.durables {
+			info, err := durable.Info(context.Background())
+			if err != nil {
+				t.Logf("  %s: %v", stream, err)
+				continue
+			}
+			t.Logf("  %s: delivered %d, floor %d, pending %d, unacknowledged %d, waiting %d; %v", stream, info.Delivered.Stream, info.AckFloor.Stream, info.NumPending, info.NumAckPending, info.NumWaiting, r.said[stream])
+		}
 	}
 }
 

@@ -64,6 +64,9 @@ type crashReader struct {
 	mu   sync.Mutex
 	got  map[copyOf]int
 	halt []func()
+
+	durables map[string]jetstream.Consumer
+	said     map[string]error // what the client reported last, by stream
 }
 
 func newCrash(h *testHub) *crash {
@@ -211,7 +214,7 @@ func (c *crash) stopPublishing(t *testing.T) {
 // its own one after the other.
 func (c *crash) read(h *testHub, name string, s *seat, consume bool) *crashReader {
 	h.t.Helper()
-	r := &crashReader{name: name, may: map[string]bool{}, got: map[copyOf]int{}}
+	r := &crashReader{name: name, may: map[string]bool{}, got: map[copyOf]int{}, durables: map[string]jetstream.Consumer{}, said: map[string]error{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var pulling sync.WaitGroup
 	streams := ask[api.Streams](s, api.SubjectStreams, nil)
@@ -219,9 +222,15 @@ func (c *crash) read(h *testHub, name string, s *seat, consume bool) *crashReade
 		r.may[st.Name] = true
 		durable, err := s.js.Consumer(h.t.Context(), st.Name, streams.Consumer)
 		must(h.t, err)
+		r.durables[st.Name] = durable
 		take := func(m jetstream.Msg) { c.take(r, st.Name, m) }
 		if consume {
-			cc, err := durable.Consume(take, jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(5*time.Second))
+			cc, err := durable.Consume(take, jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(5*time.Second),
+				jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.said[st.Name] = err
+				}))
 			must(h.t, err)
 			r.halt = append(r.halt, func() { cc.Stop(); <-cc.Closed() })
 			continue
