@@ -18,9 +18,6 @@ import (
 // startEngine starts the embedded NATS server with its listener still closed:
 // nobody gets in before entitlements have been checked against the directory.
 func (h *Hub) startEngine() error {
-	if err := h.mendChecksums(); err != nil {
-		return err
-	}
 	opts, err := engineOptions(&h.cfg, h.keys)
 	if err != nil {
 		return err
