@@ -38,8 +38,7 @@ func (o Options) say(format string, args ...any) {
 // hub is a hub with the built-in region, made for one benchmark.
 type hub struct {
 	*broker.Hub
-	creds string
-	dir   string
+	dir string
 }
 
 func startHub(ctx context.Context, dir string) (*hub, error) {
