@@ -133,18 +133,24 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	for _, s := range r.Streams() {
 		byName[r.Name(s)] = s
 	}
+	var all []string // first, for the client allows five seconds for them
 	names := h.js.StreamNames(ctx)
 	for name := range names.Name() {
-		if !strings.HasPrefix(name, "CTI_") {
-			continue
+		if strings.HasPrefix(name, "CTI_") {
+			all = append(all, name)
 		}
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("listing the streams: %w", err)
+	}
+	for _, name := range all {
 		removed, err := h.reconcileStream(ctx, r, name, byName)
 		if err != nil {
 			return err
 		}
 		h.recovery.Removed += removed
 	}
-	return names.Err()
+	return nil
 }
 
 func (h *Hub) reconcileStream(ctx context.Context, r *policy.Region, name string, byName map[string]policy.Stream) (removed int, err error) {
