@@ -20,11 +20,11 @@ import (
 // killed comes again when its time to acknowledge is over.
 func (c *crash) awaitDelivery(t *testing.T) {
 	t.Helper()
-	t.Cleanup(func() {
+	defer func() {
 		if t.Failed() {
 			c.tellMissing(t)
 		}
-	})
+	}()
 	for _, r := range c.readers {
 		want := 0
 		for cp := range c.acked {
@@ -82,10 +82,14 @@ func (c *crash) scan(t *testing.T, h *testHub) storedCopies {
 	found := storedCopies{}
 	js := h.Stores()
 	names := js.StreamNames(t.Context())
+	var all []string // first, for the client allows five seconds for them
 	for name := range names.Name() {
-		if !strings.HasPrefix(name, "CTI_") {
-			continue
+		if strings.HasPrefix(name, "CTI_") {
+			all = append(all, name)
 		}
+	}
+	must(t, names.Err())
+	for _, name := range all {
 		s, err := js.Stream(t.Context(), name)
 		must(t, err)
 		var newest time.Time
@@ -95,7 +99,6 @@ func (c *crash) scan(t *testing.T, h *testHub) storedCopies {
 			newest = c.scanMessage(t, name, m, newest, found)
 		}
 	}
-	must(t, names.Err())
 	return found
 }
 
