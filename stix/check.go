@@ -46,6 +46,7 @@ func check(s *scanner, o *Object, h *head) {
 	c.createdBy()
 	c.markings()
 	c.granular()
+	c.upperCase()
 	if v := h.revoked; v != 0 && s.nodes[v].kind != 't' && s.nodes[v].kind != 'f' {
 		c.wrongType(v, "STIX 2.1 §3.2", "true or false")
 	}
@@ -108,10 +109,29 @@ func (c *checker) id() {
 	switch {
 	case !ok:
 		c.fail(codeInvalidID, c.h.id, section, "an id is the object's type, two hyphens and a UUID, such as \"indicator--\" and \"1f9a2b34-5c6d-4e7f-8a9b-0c1d2e3f4a5b\"")
+	case upperUUID(uuid):
+		c.fail(codeInvalidID, c.h.id, section, lowerCase)
 	case !validUUID(uuid):
 		c.fail(codeInvalidID, c.h.id, section, "the UUID of an id is one of RFC 4122, version 1 to 5: the first digit of its third group is 1 to 5 and that of its fourth is 8, 9, a or b")
 	case c.h.typ != 0 && !c.s.is(c.h.typ, string(typ)):
 		c.fail(codeInvalidID, c.h.id, section, "the id does not begin with the object's type: one of the two is wrong")
+	}
+}
+
+const lowerCase = "write the UUID of an identifier in lower case (RFC 4122 §3): in two spellings it would be two objects"
+
+// upperCase refuses every reference that differs from an identifier only in
+// the case of its UUID.
+func (c *checker) upperCase() {
+	for _, i := range c.s.upper {
+		code, named := codeInvalidReference, i
+		if p := c.s.nodes[i].parent; c.s.nodes[p].kind == '[' {
+			named = p // elements have no name
+		}
+		if n := string(c.s.name(named)); n == "object_marking_refs" || n == "marking_ref" {
+			code = codeInvalidMarkingRef
+		}
+		c.fail(code, i, "STIX 2.1 §2.9", lowerCase)
 	}
 }
 
@@ -176,7 +196,7 @@ func (c *checker) createdBy() {
 		return
 	}
 	// That it is an identity's the specification describes and does not demand.
-	if v, ok := c.str(i, section); ok && !validID(v) {
+	if v, ok := c.str(i, section); ok && !validID(v) && !upperID(v) {
 		c.fail(codeInvalidReference, i, section, "created_by_ref must be an identifier: \"identity--\" and a UUID")
 	}
 }
@@ -203,7 +223,7 @@ func (c *checker) markings() {
 func (c *checker) markingRef(i uint32, section string) {
 	if n := &c.s.nodes[i]; n.kind != '"' {
 		c.fail(codeInvalidMarkingRef, i, section, "this is %s and must be the identifier of a marking-definition", kindName(n.kind))
-	} else if !validIDOf("marking-definition", c.s.text(i)) {
+	} else if id := c.s.text(i); !validIDOf("marking-definition", id) && !upperID(id) {
 		c.fail(codeInvalidMarkingRef, i, section, "a marking is referred to by \"marking-definition--\" and a UUID")
 	}
 }

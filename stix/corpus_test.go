@@ -39,8 +39,12 @@ var largeLimits = Limits{PayloadBytes: 64 << 20, Objects: 1 << 20}
 //     for milliseconds), 2 bundles as objects of a bundle (§8 has them hold
 //     STIX Objects, which bundles are not);
 //   - oasis-spec-2.1: an identifier with a single hyphen (000-file), an example
-//     without any common property (117), one without spec_version (118).
-var corpusRefused = map[string]int{"misp-stix": 20, "oasis-spec-2.1": 3}
+//     without any common property (117), one without spec_version (118);
+//   - relationship--81f12913-1372-4c96-85ec-E9034ac98aba, in oasis-examples
+//     (infrastructure) and twice in oasis-spec-2.1 (122, 134): a slip, the only
+//     identifier in 21,000 objects with hex in upper case, which RFC 4122 §3
+//     has writers not use; refused so that no identifier has two spellings.
+var corpusRefused = map[string]int{"misp-stix": 20, "oasis-examples": 1, "oasis-spec-2.1": 5}
 
 func TestCorpusPassesTheStructuralCheck(t *testing.T) {
 	root := shared(t, "corpus")
@@ -73,7 +77,7 @@ func TestCorpusPassesTheStructuralCheck(t *testing.T) {
 		checkReaderAgrees(t, file, payload, objects)
 		for i := range objects {
 			o := &objects[i]
-			if !o.Err() {
+			if len(o.Findings) == 0 {
 				c.passed++
 				continue
 			}

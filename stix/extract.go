@@ -11,7 +11,7 @@ import (
 type head struct {
 	typ, id, specVersion, created, modified, createdBy, revoked uint32
 	markings, granular, extensions                              uint32
-	definitionType, name, definition, openCTI                   uint32
+	definitionType, name                                        uint32
 }
 
 // span is a piece of scanner.texts.
@@ -70,10 +70,6 @@ func (s *scanner) heads() (h head) {
 			at = &h.definitionType
 		case "name":
 			at = &h.name
-		case "definition":
-			at = &h.definition
-		case "x_opencti_definition":
-			at = &h.openCTI
 		default:
 			continue
 		}
@@ -87,7 +83,7 @@ func (s *scanner) heads() (h head) {
 // extract fills in what o has to say of itself. All its text is gathered
 // first and becomes one string, cut into pieces: one allocation for all.
 func (s *scanner) extract(o *Object, h *head, pointer string) {
-	s.texts, s.refs, s.marks = s.texts[:0], s.refs[:0], s.marks[:0]
+	s.texts, s.refs, s.marks, s.upper = s.texts[:0], s.refs[:0], s.marks[:0], s.upper[:0]
 	var at span // the pointer, unless this is a lone object
 	if pointer != "" {
 		s.texts = append(s.texts, pointer...)
@@ -189,24 +185,29 @@ func (s *scanner) keepRefs(h *head) {
 		name := s.name(i)
 		switch {
 		case n.kind == '"' && bytes.HasSuffix(name, []byte("_ref")):
-			s.keepRef(s.text(i))
+			s.keepRef(i, s.text(i))
 		case n.kind == '[' && bytes.HasSuffix(name, []byte("_refs")):
 			for m := i + 1; m < n.next; m = s.nodes[m].next {
 				if s.nodes[m].kind == '"' {
-					s.keepRef(s.text(m))
+					s.keepRef(m, s.text(m))
 				}
 			}
 		}
 	}
 	if e := h.extensions; e != 0 && s.nodes[e].kind == '{' {
 		for m := e + 1; m < s.nodes[e].next; m = s.nodes[m].next {
-			s.keepRef(s.name(m))
+			s.keepRef(m, s.name(m))
 		}
 	}
 }
 
-func (s *scanner) keepRef(id []byte) {
+// keepRef gathers id, read at node i, if it is well-formed, and notes the node
+// if only the case of its UUID is wrong.
+func (s *scanner) keepRef(i uint32, id []byte) {
 	if !validID(id) {
+		if len(s.upper) < maxFindings && upperID(id) {
+			s.upper = append(s.upper, i)
+		}
 		return
 	}
 	from := uint32(len(s.texts))

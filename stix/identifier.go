@@ -27,8 +27,10 @@ func validType(s []byte) bool {
 	return true
 }
 
-// validUUID tells whether s is an RFC 4122 UUID of version 1 to 5, in either
-// case.
+// validUUID tells whether s is an RFC 4122 UUID of version 1 to 5, in lower
+// case. Readers take either case (RFC 4122 §3), so that one identifier could be
+// spelled in two ways, and would then be two objects and two owners to all that
+// compares bytes; writers have to use lower case, and are held to it.
 func validUUID(s []byte) bool {
 	if len(s) != uuidLen {
 		return false
@@ -43,14 +45,14 @@ func validUUID(s []byte) bool {
 	if hex != uuidLen-4 {
 		return false
 	}
-	variant := s[19] | 0x20
+	variant := s[19]
 	return '1' <= s[14] && s[14] <= '5' &&
-		(variant == '8'|0x20 || variant == '9'|0x20 || variant == 'a' || variant == 'b')
+		(variant == '8' || variant == '9' || variant == 'a' || variant == 'b')
 }
 
-// hexDigit is 1 for the bytes that are hexadecimal digits.
+// hexDigit is 1 for the bytes that are hexadecimal digits in lower case.
 var hexDigit = func() (t [256]uint8) {
-	for _, c := range []byte("0123456789abcdefABCDEF") {
+	for _, c := range []byte("0123456789abcdef") {
 		t[c] = 1
 	}
 	return t
@@ -70,6 +72,16 @@ func splitID(s []byte) (typ, uuid []byte, ok bool) {
 func validID(s []byte) bool {
 	typ, uuid, ok := splitID(s)
 	return ok && validType(typ) && validUUID(uuid)
+}
+
+// upperUUID tells whether s is a UUID but for its case.
+func upperUUID(s []byte) bool { return !validUUID(s) && validUUID(bytes.ToLower(s)) }
+
+// upperID tells whether s is an identifier of any type but for the case of its
+// UUID.
+func upperID(s []byte) bool {
+	typ, uuid, ok := splitID(s)
+	return ok && validType(typ) && upperUUID(uuid)
 }
 
 // validIDOf tells whether s is a well-formed identifier of the type.

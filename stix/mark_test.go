@@ -41,7 +41,7 @@ func markAll(t *testing.T, payload string) (ms []Marking, fs [][]string) {
 	}
 	defs := map[string]*Definition{}
 	for i := range objects {
-		if objects[i].Err() {
+		if len(objects[i].Findings) > 0 {
 			t.Fatal(objects[i].Findings)
 		}
 		if d := objects[i].Definition; d != nil {
@@ -103,6 +103,13 @@ func TestMarkRefusesWhatOnlyLooksLikeTLP(t *testing.T) {
 		"OpenCTI's own properties":       `"definition_type":"statement","definition":{"statement":"custom"},"x_opencti_definition_type":"TLP"`,
 		"an escaped name":                `"name":"\u0054LP:RED"`,
 		"a name and nothing else to say": `"name":"TLP"`,
+		"a level inside a name":          `"name":"MyCERT TLP:RED"`,
+		"TLP inside a name":              `"name":"Our own TLP (internal)"`,
+		"a level at the end of a name":   `"name":"` + strings.Repeat("a ", 200) + `TLP:RED"`,
+		"a level inside a statement":     `"definition_type":"statement","definition":{"statement":"Distribution: TLP:RED"}`,
+		"a level at a statement's end":   `"definition_type":"statement","definition":{"statement":"` + strings.Repeat("a ", 200) + `tlp_amber."}`,
+		"a level in another property":    `"definition_type":"x-own","definition":{"levels":[{"is":"see TLP RED"}]}`,
+		"a definition that is a text":    `"definition_type":"x-own","definition":"share as TLP-GREEN"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, fs := markAll(t, inBundle(definition(ownMarking, more), marked(tlp2Clear, ownMarking), partlyMarked(ownMarking), sdo("")))
@@ -122,6 +129,7 @@ func TestMarkRefusesTLPThatSaysAnotherLevel(t *testing.T) {
 		"no level there is":    `"definition_type":"tlp","definition":{"tlp":"purple"}`,
 		"no level at all":      `"definition_type":"statement","definition":{"statement":"Copyright"}`,
 		"a tlp that is a list": `"definition_type":"tlp","definition":{"tlp":["red"]}`,
+		"another inside":       `"definition_type":"tlp","name":"MyCERT TLP:GREEN","definition":{"tlp":"red"}`,
 		"another extension":    `"name":"TLP:RED","extensions":{"` + tlp2Extension + `":{"extension_type":"property-extension","tlp_2_0":"clear"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,16 +150,13 @@ func TestMarkRefusesWhatItCannotResolve(t *testing.T) {
 	if ms[1].Level != NoLevel {
 		t.Errorf("%+v", ms[1])
 	}
-	// A reader of the object would not know RED in upper case, so neither do we.
-	upper := strings.Replace(tlp1Red, "5e57c739", "5E57C739", 1)
-	if _, fs := markAll(t, marked(upper)); fmt.Sprint(fs) != "[[marking-unresolved /object_marking_refs/0]]" {
-		t.Errorf("RED in upper case: %v", fs)
-	}
 }
 
 func TestMarkLeavesSoundDefinitionsUnmarked(t *testing.T) {
 	for name, object := range map[string]string{
 		"a statement":               definition(ownMarking, `"definition_type":"statement","definition":{"statement":"Copyright, Example"}`),
+		"a word that holds tlp":     definition(ownMarking, `"name":"Outlplan","definition_type":"statement","definition":{"statement":"By Atlpa, red team; TLPlan"}`),
+		"TLP explained":             definition(ownMarking, `"definition_type":"statement","definition":{"statement":"Handle by the TLP of each object"}`),
 		"PAP":                       definition(ownMarking, `"name":"PAP:RED","extensions":{"extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b":{"extension_type":"property-extension","pap":"red"}}`),
 		"OpenCTI's AMBER+STRICT":    definition(openCTI, `"definition_type":"statement","definition":{"statement":"custom"},"x_opencti_definition_type":"TLP","x_opencti_definition":"TLP:AMBER+STRICT"`),
 		"OpenCTI's own, as TLP 1.0": definition(openCTI, `"definition_type":"tlp","name":"TLP:AMBER+STRICT","definition":{"tlp":"amber+strict"}`),
@@ -164,6 +169,36 @@ func TestMarkLeavesSoundDefinitionsUnmarked(t *testing.T) {
 	ms, _ := markAll(t, definition(ownMarking, `"name":"x","object_marking_refs":["`+tlp2Red+`"]`))
 	if ms[0].Level != Red {
 		t.Errorf("a definition that is itself marked: %+v", ms[0])
+	}
+}
+
+func TestMentionsTLP(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                          "false []",
+		"TLP":                       "true []",
+		"the TLP":                   "true []",
+		"the tlp.":                  "true []",
+		"tlps and atlp":             "false []",
+		"MyTLP:red":                 "false [red]",
+		"TLPRED":                    "false [red]",
+		"TLP:RED":                   "true [red]",
+		"(tlp_white)":               "true [clear]",
+		"TLP: Clear or TLP - Green": "true [clear green]",
+		"TLP:RED, I say TLP:RED":    "true [red]",
+		"TLP 2.0: amber":            "true [amber]",
+		"TLP:AMBER+STRICT":          "true [amber-strict]",
+		"tlp amber strict":          "true [amber-strict]",
+		"TLP\u00A0RED\u3002":        "true [red]",
+		"TLP: redistribute":         "true []",
+		"TLP is not red":            "true []",
+		"red TLP":                   "true []",
+		"tlptlp:red":                "false [red]",
+		"\xfftlp\xffred\xff":        "true [red]",
+	} {
+		word, levels := mentionsTLP(text)
+		if got := fmt.Sprint(word, levels); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
 	}
 }
 
@@ -182,7 +217,7 @@ func TestKnownTLPMatchesThePublishedDefinitions(t *testing.T) {
 	}
 	for _, raw := range append(published.TLP1, published.TLP2...) {
 		objects, err := Split(raw, Limits{})
-		if err != nil || objects[0].Err() {
+		if err != nil || len(objects[0].Findings) > 0 {
 			t.Fatal(err, objects)
 		}
 		o := &objects[0]

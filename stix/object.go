@@ -84,11 +84,6 @@ func (o *Object) Version() string {
 	return o.Created
 }
 
-// Err reports whether a finding refuses the object.
-func (o *Object) Err() bool {
-	return len(o.Findings) > 0 && o.Findings[0].Severity == Error
-}
-
 // Supporting reports whether the object carries no intelligence of its own but
 // supports the objects that refer to it: a marking-definition, an
 // extension-definition or an identity.

@@ -36,6 +36,7 @@ type scanner struct {
 	texts []byte
 	refs  []span
 	marks []markSpan
+	upper []uint32 // references with a UUID in upper case
 }
 
 type frame struct {

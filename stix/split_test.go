@@ -30,16 +30,13 @@ func codes(fs []Finding) (all []string) {
 	return all
 }
 
-func TestSplitRefusesOneObject(t *testing.T) {
+func TestSplitRefusesMalformedJSONInOneObject(t *testing.T) {
 	deep := strings.Repeat("[", 64) + strings.Repeat("]", 64)
 	deeper := strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000)
-	for _, c := range []struct{ name, object, want string }{
+	checkRefused(t, []refusal{
 		{"a number", `5`, "not-an-object "},
 		{"null", `null`, "not-an-object "},
 		{"a list", `[{}]`, "not-an-object "},
-		{"an empty object", `{}`, "missing-property /type, missing-property /id"},
-		{"no common properties", `{"type":"campaign","id":"campaign--` + testUUID + `"}`,
-			"missing-property /spec_version, missing-property /created, missing-property /modified"},
 		{"a name twice", sdo(`,"a":1,"b":2,"a":3`), "duplicate-key /a"},
 		{"a name twice, once escaped", sdo(`,"a":1,"\u0061":3`), "duplicate-key /a"},
 		{"a name twice among a hundred", sdo(members(100) + `,"m7":1`), "duplicate-key /m7"},
@@ -53,6 +50,14 @@ func TestSplitRefusesOneObject(t *testing.T) {
 		{"an integer of -2^53", sdo(`,"a":[-9007199254740992]`), "number-range /a/0"},
 		{"an integer of 20 digits", sdo(`,"a":10000000000000000000`), "number-range /a"},
 		{"a float beyond float64", sdo(`,"a":1e309`), "number-range /a"},
+	})
+}
+
+func TestSplitRefusesWrongCommonProperties(t *testing.T) {
+	checkRefused(t, []refusal{
+		{"an empty object", `{}`, "missing-property /type, missing-property /id"},
+		{"no common properties", `{"type":"campaign","id":"campaign--` + testUUID + `"}`,
+			"missing-property /spec_version, missing-property /created, missing-property /modified"},
 		{"a bundle", `{"type":"bundle","id":"` + testBundle + `","objects":[]}`, "invalid-type /type"},
 		{"a type in upper case", `{"type":"Campaign","spec_version":"2.1","id":"Campaign--` + testUUID + `",` + testTimes + `}`, "invalid-type /type"},
 		{"a type of two letters", `{"type":"ab","spec_version":"2.1","id":"ab--` + testUUID + `",` + testTimes + `}`, "invalid-type /type"},
@@ -62,6 +67,7 @@ func TestSplitRefusesOneObject(t *testing.T) {
 		{"an id without a UUID", strings.Replace(sdo(""), testUUID, "7", 1), "invalid-id /id"},
 		{"an id of UUID version 6", strings.Replace(sdo(""), "-4e7f-", "-6e7f-", 1), "invalid-id /id"},
 		{"an id of another UUID variant", strings.Replace(sdo(""), "-8a9b-", "-7a9b-", 1), "invalid-id /id"},
+		{"an id in upper case", strings.Replace(sdo(""), testUUID, strings.ToUpper(testUUID), 1), "invalid-id /id"},
 		{"STIX 2.0", strings.Replace(sdo(""), "2.1", "2.0", 1), "invalid-spec-version /spec_version"},
 		{"STIX 2.0 on an observable", `{"type":"mutex","spec_version":"2.0","id":"mutex--` + testUUID + `","name":"m"}`, "invalid-spec-version /spec_version"},
 		{"a spec_version that is a number", strings.Replace(sdo(""), `"2.1"`, "2.1", 1), "wrong-type /spec_version"},
@@ -70,6 +76,15 @@ func TestSplitRefusesOneObject(t *testing.T) {
 		{"times to the second", strings.ReplaceAll(sdo(""), ".000Z", "Z"), "invalid-timestamp /created, invalid-timestamp /modified"},
 		{"a time zone", strings.Replace(sdo(""), ".000Z", ".000+08:00", 1), "invalid-timestamp /created"},
 		{"modified before created", strings.Replace(sdo(""), ".000Z", ".0001Z", 1), "invalid-timestamp /modified"},
+		{"revoked in words", sdo(`,"revoked":"false"`), "wrong-type /revoked"},
+		{"a marking without created", `{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--` + testUUID + `"}`, "missing-property /created"},
+		{"an unknown type with created only", `{"type":"x-foo","id":"x-foo--` + testUUID + `","created":"2025-01-31T12:00:00.000Z"}`, "missing-property /spec_version, missing-property /modified"},
+	})
+}
+
+func TestSplitRefusesWrongReferences(t *testing.T) {
+	upper := strings.ToUpper(testUUID)
+	checkRefused(t, []refusal{
 		{"a created_by_ref that is no identifier", sdo(`,"created_by_ref":"me"`), "invalid-reference /created_by_ref"},
 		{"a created_by_ref that is a list", sdo(`,"created_by_ref":[]`), "wrong-type /created_by_ref"},
 		{"no markings in the list of them", sdo(`,"object_marking_refs":[]`), "invalid-marking-ref /object_marking_refs"},
@@ -79,10 +94,24 @@ func TestSplitRefusesOneObject(t *testing.T) {
 		{"granular markings that are no list", sdo(`,"granular_markings":{}`), "wrong-type /granular_markings"},
 		{"a granular marking that is no object", sdo(`,"granular_markings":["x"]`), "wrong-type /granular_markings/0"},
 		{"a granular marking of no marking", sdo(`,"granular_markings":[{"marking_ref":"red"}]`), "invalid-marking-ref /granular_markings/0/marking_ref"},
-		{"revoked in words", sdo(`,"revoked":"false"`), "wrong-type /revoked"},
-		{"a marking without created", `{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--` + testUUID + `"}`, "missing-property /created"},
-		{"an unknown type with created only", `{"type":"x-foo","id":"x-foo--` + testUUID + `","created":"2025-01-31T12:00:00.000Z"}`, "missing-property /spec_version, missing-property /modified"},
-	} {
+		{"a created_by_ref in upper case", sdo(`,"created_by_ref":"identity--` + upper + `"`), "invalid-reference /created_by_ref"},
+		{"one letter in upper case", sdo(`,"created_by_ref":"identity--` + strings.Replace(testUUID, "f", "F", 1) + `"`), "invalid-reference /created_by_ref"},
+		{"upper case written with an escape", sdo(`,"created_by_ref":"identity--` + strings.Replace(testUUID, "f", `\u0046`, 1) + `"`), "invalid-reference /created_by_ref"},
+		{"markings in upper case", sdo(`,"object_marking_refs":["marking-definition--` + upper + `"],"granular_markings":[{"marking_ref":"marking-definition--` + upper + `"}]`),
+			"invalid-marking-ref /object_marking_refs/0, invalid-marking-ref /granular_markings/0/marking_ref"},
+		{"references deep inside in upper case", sdo(`,"a":[{"b_ref":"url--` + upper + `","c_refs":[7,"url--` + testUUID + `","url--` + upper + `"]}]`),
+			"invalid-reference /a/0/b_ref, invalid-reference /a/0/c_refs/2"},
+		{"an extension in upper case", sdo(`,"extensions":{"extension-definition--` + upper + `":{}}`), "invalid-reference /extensions/extension-definition--" + upper},
+	})
+}
+
+// refusal is an object and the findings it is refused with.
+type refusal struct{ name, object, want string }
+
+// checkRefused splits each object alone and between two sound ones.
+func checkRefused(t *testing.T, refusals []refusal) {
+	t.Helper()
+	for _, c := range refusals {
 		t.Run(c.name, func(t *testing.T) {
 			sound := sdo("")
 			payload := inBundle(sound, c.object, sound)
@@ -90,7 +119,7 @@ func TestSplitRefusesOneObject(t *testing.T) {
 			if err != nil || len(objects) != 3 {
 				t.Fatalf("%d objects, %v", len(objects), err)
 			}
-			if objects[0].Err() || objects[2].Err() {
+			if len(objects[0].Findings) > 0 || len(objects[2].Findings) > 0 {
 				t.Errorf("its neighbours are refused too: %v %v", objects[0].Findings, objects[2].Findings)
 			}
 			want := "/objects/1"
@@ -124,7 +153,6 @@ func members(n int) string {
 func TestSplitTakesWhatTheSpecificationAllows(t *testing.T) {
 	for name, object := range map[string]string{
 		"an object":                         sdo(""),
-		"a UUID in upper case":              strings.Replace(sdo(""), testUUID, strings.ToUpper(testUUID), 1),
 		"an observable without anything":    `{"type":"mutex","id":"mutex--` + testUUID + `"}`,
 		"an observable of a new type":       `{"type":"x-foo","id":"x-foo--` + testUUID + `"}`,
 		"an object of a new type":           strings.ReplaceAll(sdo(""), "campaign", "x-foo"),
@@ -198,7 +226,7 @@ func TestSplitRefusesThePayload(t *testing.T) {
 func TestSplitRefusesOnlyTheObjectThatIsTooLarge(t *testing.T) {
 	large := sdo(`,"a":"` + strings.Repeat("x", 1000) + `","b":[` + strings.Repeat("0,", 1000) + `0],"b":1`)
 	objects, err := Split([]byte(inBundle(sdo(""), large, sdo(""))), Limits{ObjectBytes: 500})
-	if err != nil || len(objects) != 3 || objects[0].Err() || objects[2].Err() {
+	if err != nil || len(objects) != 3 || len(objects[0].Findings) > 0 || len(objects[2].Findings) > 0 {
 		t.Fatal(err, objects)
 	}
 	o := &objects[1]
@@ -217,7 +245,7 @@ func TestSplitReadsWhatRoutingNeeds(t *testing.T) {
 		`"x_deep":[{"host_ref":"\u0069pv4-addr--` + testUUID + `","host_refs":["url--` + testUUID + `","not-an-id",5]}],` +
 		`"extensions":{"extension-definition--` + testUUID + `":{"a_ref":"identity--` + testUUID + `"},"archive-ext":{}}`)
 	objects, err := Split([]byte(`{"objects":[`+object+`],"more":false}`), Limits{})
-	if err != nil || objects[0].Err() {
+	if err != nil || len(objects[0].Findings) > 0 {
 		t.Fatal(err, objects)
 	}
 	o := &objects[0]
@@ -269,7 +297,7 @@ func TestSplitSurvivesHostileShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := Split([]byte(payload), wide)
-			if err == nil && !objects[0].Err() {
+			if err == nil && len(objects[0].Findings) == 0 {
 				t.Error("it passes")
 			}
 		})

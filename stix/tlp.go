@@ -2,7 +2,10 @@ package stix
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // tlp2Extension marks a marking-definition that states a level of TLP 2.0.
@@ -42,7 +45,8 @@ type Definition struct {
 	// TLP 2.0 extension's tlp_2_0, both as written.
 	TLP, TLP2 string
 	// LooksTLP tells that something in it says TLP: its definition_type or
-	// name, a tlp in its definition, the TLP 2.0 extension or OpenCTI's own
+	// name, a tlp in its definition, a text of its definition that begins with
+	// TLP or names a level after it, the TLP 2.0 extension or OpenCTI's own
 	// properties. Under an identifier that is no TLP marking's this is refused.
 	LooksTLP bool
 
@@ -54,8 +58,9 @@ func (s *scanner) readDefinition(h *head) *Definition {
 	d := new(Definition)
 	d.DefinitionType, d.Name = s.brief(h.definitionType), s.brief(h.name)
 	d.LooksTLP = saysTLP(d.DefinitionType)
-	if rest, ok := cutTLP(d.Name); ok {
-		d.claim(rest)
+	if h.name != 0 && s.nodes[h.name].kind == '"' {
+		word := d.readText(string(s.text(h.name)))
+		d.LooksTLP = d.LooksTLP || word
 	}
 	for i := uint32(1); i < s.nodes[0].next; i = s.nodes[i].next {
 		switch name := s.name(i); {
@@ -77,20 +82,27 @@ func (s *scanner) readDefinition(h *head) *Definition {
 
 // readClaims reads the definition property, node i.
 func (s *scanner) readClaims(d *Definition, i uint32) {
-	if s.nodes[i].kind != '{' {
-		return
-	}
-	for m := i + 1; m < s.nodes[i].next; m = s.nodes[m].next {
-		switch name := s.name(m); {
-		case bytes.EqualFold(name, []byte("tlp")):
+	for m := i; m < s.nodes[i].next; m++ {
+		if m != i && s.nodes[m].parent == i && s.nodes[i].kind == '{' && bytes.EqualFold(s.name(m), []byte("tlp")) {
 			d.TLP = s.brief(m)
 			d.claimBare(d.TLP)
-		case string(name) == "statement":
-			if rest, ok := cutTLP(s.brief(m)); ok {
-				d.claim(rest)
-			}
+		} else if s.nodes[m].kind == '"' {
+			d.readText(string(s.text(m)))
 		}
 	}
+}
+
+// readText takes the levels that a text states, and tells whether it says TLP
+// at all. One that begins with TLP has to be nothing but a level.
+func (d *Definition) readText(text string) bool {
+	if rest, ok := cutTLP(text); ok {
+		d.claim(rest)
+	}
+	word, levels := mentionsTLP(text)
+	for _, l := range levels {
+		d.claim(l.String())
+	}
+	return word
 }
 
 // readExtensions reads the extensions property, node i.
@@ -153,11 +165,50 @@ func plainLevel(s string) string {
 	return s
 }
 
+// mentionsTLP tells whether "TLP" stands in s as a word, and returns once each
+// level that follows "TLP" with no letter between the two, anywhere and in any
+// case: of "MyCERT TLP 2.0: Red, was TLP_AMBER" Red and Amber. Letters that
+// merely make up a part of other words say nothing.
+func mentionsTLP(s string) (word bool, levels []Level) {
+	const tlp = "tlp"
+	s = strings.ToLower(s)
+	noLetter := func(r rune) bool { return !unicode.IsLetter(r) }
+	for at := 0; ; {
+		k := strings.Index(s[at:], tlp)
+		if k < 0 {
+			return word, levels
+		}
+		before, _ := utf8.DecodeLastRuneInString(s[:at+k])
+		at += k + len(tlp)
+		after, _ := utf8.DecodeRuneInString(s[at:])
+		word = word || noLetter(before) && noLetter(after)
+
+		rest := strings.TrimLeftFunc(s[at:], noLetter)
+		end := strings.IndexFunc(rest, noLetter)
+		if end < 0 {
+			end = len(rest)
+		}
+		l, err := ParseLevel(rest[:end])
+		if err != nil {
+			continue
+		}
+		if l == Amber && strings.HasPrefix(strings.TrimLeft(rest[end:], " +-_"), "strict") {
+			l = AmberStrict
+		}
+		if !slices.Contains(levels, l) {
+			levels = append(levels, l)
+		}
+	}
+}
+
 // cutTLP returns what follows "TLP" and its separator at the start of s, in
-// any case, and whether s begins so.
+// any case, and whether s begins so; a longer word does not count.
 func cutTLP(s string) (string, bool) {
 	s = strings.TrimSpace(s)
 	if len(s) < 3 || !strings.EqualFold(s[:3], "tlp") {
+		return s, false
+	}
+	if r, _ := utf8.DecodeRuneInString(s[3:]); unicode.IsLetter(r) {
 		return s, false
 	}
 	return strings.TrimLeft(s[3:], " :-_="), true
