@@ -60,7 +60,8 @@ func (d *draft) payload() []byte {
 // cutter gathers objects into drafts and hands each on when it is full.
 type cutter struct {
 	supports *supports
-	// A draft is full at objects or bytes; it never grows over the hard ones.
+	// A draft is full at objects or bytes; only one object with what it needs
+	// may grow over them, and never over the hard ones.
 	objects, bytes         int
 	hardObjects, hardBytes int
 
@@ -92,7 +93,7 @@ func (c *cutter) add(it *item) (*stix.Finding, error) {
 		d.have = map[*support]bool{}
 	}
 	for _, sp := range need {
-		d.have[sp] = true
+		d.have[sp], sp.carried = true, true
 	}
 	d.carried = append(d.carried, need...)
 	d.members = append(d.members, member{it.position, it.raw})

@@ -88,7 +88,7 @@ func rank(o api.Outcome) int {
 }
 
 // PlaceCount counts lines for one audience at one level. Refused lines that
-// name no place are under the empty audience.
+// name no place, and all that came as counts, are under the empty audience.
 type PlaceCount struct {
 	Audience  string     `json:"audience,omitempty"`
 	Level     stix.Level `json:"tlp,omitempty"`
@@ -108,9 +108,13 @@ type Summary struct {
 	Refused     int   `json:"refused"`
 	// Unanswered objects have no line: publishing ended before the hub told of
 	// them. They may or may not be stored; publishing them again is safe.
-	Unanswered int            `json:"unanswered,omitempty"`
-	Places     []PlaceCount   `json:"places,omitempty"`
-	Codes      map[string]int `json:"codes,omitempty"`
+	Unanswered int `json:"unanswered,omitempty"`
+	// Untold objects were answered but have no line: the receipt was too large
+	// for one message and came as counts. Accepted, Duplicate and Refused count
+	// them, and once more each supporting object that travelled with them.
+	Untold int            `json:"untold,omitempty"`
+	Places []PlaceCount   `json:"places,omitempty"`
+	Codes  map[string]int `json:"codes,omitempty"`
 }
 
 func (s *Summary) count(l *Line) {
@@ -129,11 +133,26 @@ func (s *Summary) count(l *Line) {
 		if len(l.Findings) > 0 {
 			code = l.Findings[0].Code
 		}
-		if s.Codes == nil {
-			s.Codes = map[string]int{}
-		}
-		s.Codes[code]++
+		s.code(code, 1)
 	}
+}
+
+// countAlone adds the counts of a receipt without lines.
+func (s *Summary) countAlone(r *api.Receipt) {
+	place := s.place("", stix.NoLevel)
+	s.Accepted, place.Accepted = s.Accepted+r.Accepted, place.Accepted+r.Accepted
+	s.Duplicate, place.Duplicate = s.Duplicate+r.Duplicate, place.Duplicate+r.Duplicate
+	s.Refused, place.Refused = s.Refused+r.Refused, place.Refused+r.Refused
+	if r.Refused > 0 {
+		s.code("unknown", r.Refused)
+	}
+}
+
+func (s *Summary) code(code string, n int) {
+	if s.Codes == nil {
+		s.Codes = map[string]int{}
+	}
+	s.Codes[code] += n
 }
 
 func (s *Summary) place(audience string, level stix.Level) *PlaceCount {

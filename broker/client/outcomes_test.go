@@ -54,16 +54,3 @@ func TestAFindingIsToldWhereTheInputHasIt(t *testing.T) {
 		}
 	}
 }
-
-func TestAReceiptOfASecondSendingKeepsWhatTheFirstAccepted(t *testing.T) {
-	first := &api.Receipt{Accepted: 1, Refused: 1, Retry: true, Objects: []api.ObjectReceipt{{Object: 0, Outcome: api.Accepted}, {Object: 1, Outcome: api.Refused}}}
-	second := &api.Receipt{Accepted: 1, Duplicate: 1, Objects: []api.ObjectReceipt{{Object: 0, Outcome: api.Duplicate}, {Object: 1, Outcome: api.Accepted}}}
-	r := mergeReceipts(first, second)
-	if r.Accepted != 2 || r.Duplicate != 0 || r.Objects[0].Outcome != api.Accepted || r.Objects[1].Outcome != api.Accepted {
-		t.Errorf("%+v", r)
-	}
-	busy := &api.Receipt{Retry: true, Error: &stix.Finding{Code: "busy"}}
-	if r := mergeReceipts(mergeReceipts(nil, first), busy); r != first {
-		t.Errorf("a hub that is busy takes back what it accepted: %+v", r)
-	}
-}

@@ -23,8 +23,9 @@ type PublishOptions struct {
 	// Publish gives up with ErrUnreachable; 0 is for ever.
 	Patience time.Duration
 	// OnLine, when set, is given each line as soon as it is known: objects in
-	// the order of the input, then the supporting objects that travelled with
-	// others, in theirs. An error ends Publish. It is called from one
+	// the order of the input, then the supporting objects that were to travel
+	// with others: those that none took along, then those that travelled, in
+	// the order of the input. An error ends Publish. It is called from one
 	// goroutine, and holds up publishing while it runs.
 	OnLine func(Line) error
 	// OnProgress, when set, is called after each reading of a piece of input
@@ -45,7 +46,8 @@ type Progress struct {
 
 // Publish cuts sources of any size into submissions and submits them, several
 // at a time. Every object of the input ends in a line (PublishOptions.OnLine)
-// and in the summary.
+// and in the summary, or is counted there as Untold or Unanswered. Both may be
+// without an error: look at them.
 //
 // The sources are read twice: first for their supporting objects
 // (marking-definitions, extension-definitions, identities), which are held in
@@ -210,7 +212,36 @@ func (p *publishing) cut(ctx context.Context, send func(*sent) error) error {
 	if err != nil {
 		return err
 	}
+	if err := even(); err != nil {
+		return err
+	}
+	if err := p.cutUncarried(c, &refused); err != nil {
+		return err
+	}
 	return even()
+}
+
+// cutUncarried takes the supporting objects that were to travel with others
+// and did not, because all that refer to them were refused here: each goes on
+// its own account.
+func (p *publishing) cutUncarried(c *cutter, refused *[]Line) error {
+	for _, sp := range p.supports.all {
+		if !sp.travels || sp.carried {
+			continue
+		}
+		sp.travels = false
+		for _, at := range sp.at {
+			it := &item{position: at, raw: sp.raw, object: stix.Object{ID: sp.id, Refs: sp.refs}}
+			fault, err := c.add(it)
+			if err != nil {
+				return err
+			}
+			if fault != nil {
+				*refused = append(*refused, it.refusal(sp.id, *fault))
+			}
+		}
+	}
+	return nil
 }
 
 func (p *publishing) cutter() *cutter {
@@ -222,14 +253,21 @@ func (p *publishing) cutter() *cutter {
 		o.Bytes = submissionBytes
 	}
 	hardObjects, hardBytes := p.limits.Objects, p.limits.PayloadBytes-headerRoom
-	if n := len(o.To); n > 1 {
-		hardObjects = max(1, min(hardObjects, max(100, receiptLines/n)))
-	}
 	return &cutter{
 		supports: p.supports,
-		objects:  min(o.Objects, hardObjects), bytes: min(o.Bytes, hardBytes),
+		objects:  min(o.Objects, hardObjects, objectsTo(len(o.To), p.limits.Objects)), bytes: min(o.Bytes, hardBytes),
 		hardObjects: hardObjects, hardBytes: hardBytes,
 	}
+}
+
+// objectsTo is how many objects a submission to n recipients may have. RED has
+// a copy for each object and recipient, and the hub takes at most two copies
+// for each object of its limit.
+func objectsTo(n, limit int) int {
+	if n <= 1 {
+		return limit
+	}
+	return max(1, min(max(100, receiptLines/n), 2*limit/n))
 }
 
 // submit submits one draft, with Publish's patience.
@@ -243,80 +281,4 @@ func (p *publishing) submit(ctx context.Context, d *draft) (*api.Receipt, error)
 		defer cancel()
 	}
 	return p.client.Submit(ctx, d.payload(), p.opts.SubmitOptions)
-}
-
-// tell turns a submission's answer into lines.
-func (p *publishing) tell(s *sent) error {
-	if s.err != nil {
-		return s.err
-	}
-	d := s.draft
-	if len(d.members) > 0 {
-		p.sum.Submissions++
-	}
-	lines := s.refused
-	p.answered += len(s.refused) + len(d.members)
-	receipts := s.receipt.Objects
-	if s.receipt.Error != nil {
-		receipts = nil
-		for i := range d.objects() {
-			receipts = append(receipts, api.ObjectReceipt{Object: i, Outcome: api.Refused, Findings: []stix.Finding{*s.receipt.Error}})
-		}
-	}
-	for _, r := range receipts {
-		switch i := r.Object - len(d.carried); {
-		case r.Object < 0 || i >= len(d.members):
-			return fmt.Errorf("the hub's receipt %s speaks of an object %d that was not submitted", s.receipt.Submission, r.Object)
-		case i < 0:
-			d.carried[r.Object].results.add(r)
-		default:
-			lines = append(lines, d.members[i].line(r))
-		}
-	}
-	if len(s.refused) > 0 {
-		slices.SortStableFunc(lines, func(a, b Line) int { return a.Object - b.Object })
-	}
-	return p.tellLines(lines)
-}
-
-// tellSupports tells of the supporting objects that travelled, which is known
-// only at the end.
-func (p *publishing) tellSupports() error {
-	var lines []Line
-	for _, sp := range p.supports.all {
-		if !sp.travels || len(sp.results.lines) == 0 {
-			continue
-		}
-		for i, at := range sp.at {
-			p.answered++
-			for _, r := range sp.results.lines {
-				if i > 0 && r.Outcome == api.Accepted {
-					r.Outcome = api.Duplicate // of the first of them
-				}
-				lines = append(lines, at.line(r))
-			}
-		}
-	}
-	slices.SortStableFunc(lines, func(a, b Line) int { return a.Object - b.Object })
-	return p.tellLines(lines)
-}
-
-func (p *publishing) tellLines(lines []Line) error {
-	for i := range lines {
-		p.sum.count(&lines[i])
-		if p.opts.OnLine != nil {
-			if err := p.opts.OnLine(lines[i]); err != nil {
-				return fmt.Errorf("telling of a receipt: %w", err)
-			}
-		}
-	}
-	p.progress()
-	return nil
-}
-
-func (p *publishing) progress() {
-	if p.opts.OnProgress != nil {
-		p.opts.OnProgress(Progress{Objects: p.sum.Objects, Complete: p.complete, Answered: p.answered,
-			Accepted: p.sum.Accepted, Duplicate: p.sum.Duplicate, Refused: p.sum.Refused})
-	}
 }

@@ -137,6 +137,36 @@ func TestDefinitionsTravelWithTheObjectsThatReferToThem(t *testing.T) {
 	}
 }
 
+func TestADefinitionWhoseReferrersAreRefusedHereIsSubmittedByItself(t *testing.T) {
+	h := newHub(t, func(c *broker.Config) { c.Limits.PayloadBytes, c.Limits.ObjectBytes = 64<<10, 60<<10 })
+	c := connect(t, h.creds("sg/feed", policy.Publisher, stix.Green))
+	own := h.Region().Members["sg"].Identities[0]
+	mark, identity := strings.ReplaceAll(mark, vendor, own), strings.ReplaceAll(identity, vendor, own)
+	// Alone it is within the hub's limit; with what it refers to it is not.
+	big := strings.Replace(marked(1), `"test 1"`, `"`+strings.Repeat("x", 56<<10-len(marked(1))-100)+`"`, 1)
+	in := bundle(mark, big, identity, indicator(2, stix.Green))
+	lines, sum := run(t, c, client.PublishOptions{SubmitOptions: client.SubmitOptions{To: []string{"asean"}, Unmarked: stix.Green}}, client.Bytes("in", in))
+	if sum.Objects != 4 || sum.Accepted != 3 || sum.Refused != 1 || sum.Unanswered != 0 || len(lines) != 4 {
+		t.Fatalf("%+v\n%+v", sum, lines)
+	}
+	if lines[0].Object != 1 || lines[0].Findings[0].Code != "payload-too-large" {
+		t.Errorf("%+v", lines[0])
+	}
+}
+
+func TestRedToManyIsCutToWhatALoweredHubTakes(t *testing.T) {
+	h := newHub(t, func(c *broker.Config) { c.Limits.Objects = 10 })
+	c := connect(t, h.creds("sg/feed", policy.Publisher, stix.Green))
+	var in bytes.Buffer
+	for i := range 30 {
+		fmt.Fprintln(&in, indicator(i, stix.Red))
+	}
+	_, sum := run(t, c, to("my", "th", "vn", "id"), client.Bytes("red", in.Bytes()))
+	if sum.Accepted != 120 || sum.Refused != 0 || sum.Submissions != 6 {
+		t.Errorf("%+v", sum)
+	}
+}
+
 func TestRedIsToldForEachRecipient(t *testing.T) {
 	h := newHub(t)
 	c := connect(t, h.creds("sg/feed", policy.Publisher, stix.Green))

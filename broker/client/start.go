@@ -95,8 +95,10 @@ func (s *subscription) position(ctx context.Context, streams []api.StreamAccess)
 		if err != nil {
 			return err
 		}
-		// First forget, then go back: a crash in between repeats nothing and
-		// misses nothing, it only asks for the replay to be asked again.
+		// First forget, then go back. A crash in between misses nothing, but may
+		// repeat: messages handled and not yet acknowledged, and copies through
+		// other audiences, are no longer recognised. In the other order a crash
+		// would make the replay pass over everything as handled already.
 		if err := s.seen.forget(); err != nil {
 			return err
 		}

@@ -27,11 +27,15 @@ func message(subject string, payload []byte, o SubmitOptions) *nats.Msg {
 // Submit hands one bundle or object to the hub and returns its receipt. What
 // the receipt calls accepted or duplicate is on the hub's disk.
 //
-// While there is no answer (the hub restarts, the network breaks) or the
-// answer says to come back later, the same bytes are sent again, with growing
-// pauses, until ctx ends: the hub recognises what it already stored and calls
-// it duplicate. When Submit returns an error nobody knows whether the
-// submission was stored; submitting it again is always safe.
+// While there is no answer (the hub restarts, the network breaks), or the
+// answer says that some of it may pass later, the same bytes are sent again,
+// with growing pauses, until ctx ends: the hub recognises what it already
+// stored. The receipt tells of all these tries as if they were one: what any
+// of them accepted is accepted.
+//
+// When Submit returns an error, the receipt beside it is the last there was,
+// or nil: then nobody knows whether the submission was stored. Submitting it
+// again is always safe.
 //
 // The payload is not copied and must not be changed meanwhile.
 func (c *Client) Submit(ctx context.Context, payload []byte, o SubmitOptions) (*api.Receipt, error) {
@@ -41,11 +45,11 @@ func (c *Client) Submit(ctx context.Context, payload []byte, o SubmitOptions) (*
 	for {
 		reply, err := c.request(ctx, "submitting", msg)
 		if err != nil {
-			return nil, err
+			return known, err
 		}
 		r := new(api.Receipt)
 		if err := json.Unmarshal(reply.Data, r); err != nil {
-			return nil, fmt.Errorf("submitting: the hub's receipt cannot be read: %w", err)
+			return known, fmt.Errorf("submitting: the hub's receipt cannot be read: %w", err)
 		}
 		known = mergeReceipts(known, r)
 		if !r.Retry {
@@ -53,54 +57,20 @@ func (c *Client) Submit(ctx context.Context, payload []byte, o SubmitOptions) (*
 		}
 		c.log.Debug("the hub cannot take it now; submitting again", "submission", r.Submission, "reason", reason(r))
 		if err := again.wait(ctx); err != nil {
-			return nil, fmt.Errorf("submitting: %w: the hub answered last: %s", err, reason(r))
+			return known, fmt.Errorf("submitting: %w: the hub answered last: %s", err, reason(r))
 		}
 	}
 }
 
-// reason is the first reason of a receipt that refuses.
+// reason is why a receipt says to come back later.
 func reason(r *api.Receipt) string {
 	if r.Error != nil {
 		return r.Error.Message
 	}
 	for _, o := range r.Objects {
-		if o.Outcome == api.Refused && len(o.Findings) > 0 {
+		if mayPass(&o) {
 			return o.Findings[0].Message
 		}
 	}
 	return "no reason given"
-}
-
-// mergeReceipts adds a later receipt for the same bytes to an earlier one: an
-// object accepted by the earlier submission, and thus a duplicate in the later
-// one, stays accepted.
-func mergeReceipts(old, r *api.Receipt) *api.Receipt {
-	if old == nil || old.Error != nil || len(old.Objects) == 0 {
-		return r
-	}
-	if r.Error != nil {
-		if r.Retry {
-			return old
-		}
-		return r
-	}
-	type place struct {
-		object   int
-		audience string
-	}
-	accepted := map[place]api.ObjectReceipt{}
-	for _, o := range old.Objects {
-		if o.Outcome == api.Accepted {
-			accepted[place{o.Object, o.Audience}] = o
-		}
-	}
-	for i, o := range r.Objects {
-		was, ok := accepted[place{o.Object, o.Audience}]
-		if ok && o.Outcome == api.Duplicate {
-			r.Objects[i] = was
-			r.Accepted++
-			r.Duplicate--
-		}
-	}
-	return r
 }

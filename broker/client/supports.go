@@ -33,6 +33,8 @@ type support struct {
 	// travels with the objects that refer to it, and is not a member of a
 	// submission on its own account.
 	travels bool
+	carried bool // by some submission
+	counted bool // in a receipt without lines
 	results outcomes
 }
 
