@@ -35,8 +35,8 @@ already, byte for byte, and just as good. After any failure the same command can
 be given again: nothing is stored twice. Marking definitions, extension
 definitions and identities travel with the objects that refer to them.
 
-Exit code: 0 everything accepted or duplicate, 3 some objects refused, 4 all
-refused, 5 the hub cannot be reached, 1 or 2 anything else.`,
+Exit code: 0 everything accepted or duplicate, 3 some objects refused or without
+an answer, 4 none accepted or duplicate, 5 the hub cannot be reached, 1 or 2 anything else.`,
 		Example: `  selat publish --creds sg-feed.creds --to asean report.json
   selat publish --creds sg-feed.creds --to my,th red.json
   selat publish --creds sg-feed.creds --unmarked clear enterprise-attack.json
@@ -85,15 +85,21 @@ func publish(cmd *cobra.Command, o *publishOptions, files []string) (err error) 
 	if err != nil {
 		return unreachable(fmt.Errorf("publishing ended early; give the same command again: %w", err))
 	}
+	return publishEnd(sum)
+}
+
+// publishEnd is the exit code of a publishing that went to its end. Only what
+// the hub said it has counts as success.
+func publishEnd(sum *client.Summary) error {
 	switch {
 	case sum.Objects == 0:
 		return errors.New("there is no object in the input")
-	case sum.Refused == 0:
-		return nil
 	case sum.Accepted+sum.Duplicate == 0:
 		return &exitError{code: exitRefused}
+	case sum.Refused > 0 || sum.Unanswered > 0:
+		return &exitError{code: exitPartly}
 	}
-	return &exitError{code: exitPartly}
+	return nil
 }
 
 // openSources makes the inputs readable twice; release frees what that took.

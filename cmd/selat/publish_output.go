@@ -130,6 +130,7 @@ func (o *publishOutput) summary(s *client.Summary) error {
 		say(o.cmd, "and %d more refused; --json tells them all", o.lines-refusedMost)
 	}
 	if o.quiet || s.Objects == 0 {
+		o.without(s)
 		return nil
 	}
 	t := newTable(o.cmd, "AUDIENCE", "TLP", "ACCEPTED", "DUPLICATE", "REFUSED")
@@ -147,10 +148,18 @@ func (o *publishOutput) summary(s *client.Summary) error {
 		return err
 	}
 	o.codes(s)
+	o.without(s)
+	return nil
+}
+
+// without tells of objects that have no line of their own.
+func (o *publishOutput) without(s *client.Summary) {
+	if s.Untold > 0 && (!o.quiet || s.Refused > 0) {
+		say(o.cmd, "%s told of by number only, as the receipt was too large: selat receipts tells of each", counted(s.Untold, "object"))
+	}
 	if s.Unanswered > 0 {
 		say(o.cmd, "%s without an answer", counted(s.Unanswered, "object"))
 	}
-	return nil
 }
 
 // codes tells of what was refused, when that is much.
