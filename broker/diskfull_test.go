@@ -118,7 +118,7 @@ func TestADiskFilledBeneathTheReserveLosesNothing(t *testing.T) {
 	ballast(t, filepath.Join(disk, "ballast"), 1<<30)
 	awaitTrue(t, time.Minute, "every publisher was refused", func() bool { return load.refusedBy() == 4 })
 	why := h.Ready()
-	t.Logf("%d objects accepted; ready says: %v; refusals: %v", load.accepted(), why, load.codes)
+	t.Logf("%d objects accepted; ready says: %v; %d publishers were refused", load.accepted(), why, load.refusedBy())
 	if why == nil {
 		t.Error("the hub says it is ready on a full disk")
 	}
