@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,9 @@ func (h *Hub) AddMember(ctx context.Context, m policy.Member) error {
 		if no := d.CheckNewMember(&m); no != nil {
 			return refused(no)
 		}
+		if err := d.checkAmberTo(&m); err != nil {
+			return err
+		}
 		last, err := h.lastSeq(ctx, d.Name(policy.Stream{Audience: m.Name, Level: stix.Red}))
 		if err != nil && !missing(err) {
 			return err
@@ -50,6 +54,14 @@ func (h *Hub) AddMember(ctx context.Context, m policy.Member) error {
 		d.Members[m.Name] = &m
 		return nil
 	})
+}
+
+// checkAmberTo refuses a default audience that does not exist.
+func (d draft) checkAmberTo(m *policy.Member) error {
+	if m.AmberTo != "" && d.Communities[m.AmberTo] == nil {
+		return notFound("community", m.AmberTo, "selat community list")
+	}
+	return nil
 }
 
 // EditMember changes what a member may set: title, defaults, identities,
@@ -66,7 +78,7 @@ func (h *Hub) EditMember(ctx context.Context, name string, edit func(*policy.Mem
 		if no := d.CheckIdentities(name, m.Identities); no != nil {
 			return refused(no)
 		}
-		return nil
+		return d.checkAmberTo(m)
 	})
 }
 
@@ -137,15 +149,11 @@ func (h *Hub) restoreFloors(ctx context.Context, member string) error {
 	r := h.Region()
 	var errs []error
 	for _, seat := range r.Seats {
-		if seat.Member != member {
+		if seat.Member != member || len(seat.Floors) == 0 {
 			continue
 		}
 		for _, s := range r.Readable(seat) {
-			floor, had := seat.Floors[r.Name(s)]
-			if !had {
-				continue
-			}
-			errs = append(errs, h.durableFrom(ctx, r, seat, s, floor+1))
+			errs = append(errs, h.restoreFloor(ctx, r, seat, s))
 		}
 	}
 	h.gate.RUnlock()
@@ -164,17 +172,35 @@ func (h *Hub) restoreFloors(ctx context.Context, member string) error {
 	})
 }
 
-// durableFrom makes sure of a durable and sets it to deliver from seq on, but
-// never from before what the seat may read.
-func (h *Hub) durableFrom(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, seq uint64) error {
-	a := r.MayRead(seat, s)
-	if !a.Allowed {
+// restoreFloor makes the durable a suspension took away, to go on after what
+// the seat had acknowledged. One that exists is left as it is: it has gone on.
+func (h *Hub) restoreFloor(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream) error {
+	floor, saved := seat.Floors[r.Name(s)]
+	if !saved {
 		return nil
 	}
-	if _, err := h.ensureDurable(ctx, r, seat, s, a); err != nil {
+	if _, err := h.js.Consumer(ctx, r.Name(s), seat.Account); !missing(err) {
 		return err
 	}
-	return h.resetDurable(ctx, r.Name(s), seat.Account, max(a.From, seq))
+	_, err := h.durableFrom(ctx, seat.Account, s, floor+1)
+	return err
+}
+
+// durableFrom makes sure of a durable and sets it to deliver from seq on, but
+// never from before what the seat may read, nor from beyond the next message.
+// It returns the sequence set.
+func (h *Hub) durableFrom(ctx context.Context, account string, s policy.Stream, seq uint64) (uint64, error) {
+	_, from, err := h.ensureDurable(ctx, account, s)
+	if err != nil {
+		return 0, err
+	}
+	name := h.Region().Name(s)
+	last, err := h.lastSeq(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	seq = max(from, min(seq, last+1))
+	return seq, h.resetDurable(ctx, name, account, seq)
 }
 
 // RemoveMember revokes a member's seats, takes it off every roster and forgets
@@ -205,6 +231,10 @@ func (h *Hub) RemoveMember(ctx context.Context, name string) error {
 // AddSeat makes a seat and returns its credentials file. The private key is in
 // that file only; the hub keeps none.
 func (h *Hub) AddSeat(ctx context.Context, seat policy.Seat) (creds []byte, err error) {
+	ca, err := h.authority()
+	if err != nil {
+		return nil, err
+	}
 	kp, err := nkeys.CreateAccount()
 	if err != nil {
 		return nil, fmt.Errorf("making an account key: %w", err)
@@ -239,12 +269,16 @@ func (h *Hub) AddSeat(ctx context.Context, seat policy.Seat) (creds []byte, err 
 	if err != nil {
 		return nil, err
 	}
-	return h.credentials(&seat, token, seed)
+	return h.credentials(&seat, token, seed, ca)
 }
 
 // RotateSeat replaces a seat's credentials; connections under the old ones
 // drop at once. Durables and positions stay.
 func (h *Hub) RotateSeat(ctx context.Context, name string) (creds []byte, err error) {
+	ca, err := h.authority()
+	if err != nil {
+		return nil, err
+	}
 	var token string
 	var seed []byte
 	var rotated *policy.Seat
@@ -267,7 +301,7 @@ func (h *Hub) RotateSeat(ctx context.Context, name string) (creds []byte, err er
 	if err != nil {
 		return nil, err
 	}
-	return h.credentials(rotated, token, seed)
+	return h.credentials(rotated, token, seed, ca)
 }
 
 // RevokeSeat shuts a seat for good: its connections drop, its durables go.
@@ -315,11 +349,7 @@ func (h *Hub) SetCeiling(ctx context.Context, name string, ceiling stix.Level) e
 		if old.MayRead(was, s).Allowed {
 			continue
 		}
-		last, err := h.lastSeq(ctx, r.Name(s))
-		if err != nil {
-			return err
-		}
-		if err := h.durableFrom(ctx, r, seat, s, last+1); err != nil {
+		if _, err := h.durableFrom(ctx, seat.Account, s, math.MaxUint64-1); err != nil {
 			return err
 		}
 	}

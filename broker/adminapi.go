@@ -115,6 +115,13 @@ func (h *Hub) openAdmin(ctx context.Context) error {
 		}
 	})
 	_, err := h.conn.QueueSubscribe(api.AdminPrefix+">", "hub", func(m *nats.Msg) {
+		// The hub answers with its own rights; an administrator must not be able
+		// to point it at a stream.
+		if !strings.HasPrefix(m.Reply, api.AdminInbox+".") {
+			h.Metrics.AdminRequests.WithLabelValues("unknown", "refused").Inc()
+			h.log.Warn("an administrative request that wants its answer elsewhere was ignored")
+			return
+		}
 		select {
 		case queue <- m:
 		default:
@@ -142,15 +149,24 @@ func (h *Hub) answerAdmin(ctx context.Context, m *nats.Msg) {
 	answer, err := f(h, ctx, m.Data)
 	if err != nil {
 		h.Metrics.AdminRequests.WithLabelValues(name, "refused").Inc()
-		h.log.Warn("an administrative act was refused", "act", name, "error", err)
+		h.log.Warn("an administrative act was refused", "act", name, "about", aboutOf(m.Data), "error", err)
 		h.respond(m, adminError(err))
 		return
 	}
 	h.Metrics.AdminRequests.WithLabelValues(name, "done").Inc()
 	if !strings.HasSuffix(name, ".list") && name != "route" {
-		h.log.Info("an administrative act was done", "act", name)
+		h.log.Info("an administrative act was done", "act", name, "about", aboutOf(m.Data))
 	}
 	h.respond(m, answer)
+}
+
+// aboutOf is what an act names, for the log.
+func aboutOf(body []byte) string {
+	var q struct{ Name, Community, Member string }
+	if err := json.Unmarshal(body, &q); err != nil {
+		return ""
+	}
+	return strings.Trim(strings.Join([]string{q.Name, q.Community, q.Member}, " "), " ")
 }
 
 // adminError tells the hub's own team the whole cause.

@@ -4,8 +4,10 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-// authorize asks policy where each object goes.
-func (h *Hub) authorize(s *submission) *stix.Finding {
+// speak refuses what another member speaks for: its identities, and objects
+// that name one of them as their creator. It comes before the markings, so
+// that a definition refused here resolves nothing.
+func (h *Hub) speak(s *submission) *stix.Finding {
 	if r := s.region.MaySubmit(s.seat); r != nil {
 		return &stix.Finding{Code: r.Code, Message: r.Message}
 	}
@@ -14,28 +16,37 @@ func (h *Hub) authorize(s *submission) *stix.Finding {
 		if !o.ok() {
 			continue
 		}
-		streams, r := s.region.Route(s.seat.Member, o.level, s.to, o.CreatedByRef)
-		if r != nil {
-			o.refuse(o.finding(r.Code, refusalPath(r.Code, o), r.Message))
-			continue
-		}
-		// An identity another member speaks for is that member's to publish.
-		if o.Type == "identity" {
-			if who := s.region.Speaker(o.ID); who != "" && who != s.seat.Member {
-				o.refuse(o.finding("foreign-identity", "/id", "member "+who+" speaks for this identity; only "+who+" may publish it"))
-				continue
+		if no := s.region.MaySpeak(s.seat.Member, o.Type, o.ID, o.CreatedByRef); no != nil {
+			path := "/created_by_ref"
+			if o.Type == "identity" && s.region.MaySpeak(s.seat.Member, o.Type, o.ID, "") != nil {
+				path = "/id"
 			}
+			o.refuse(o.finding(no.Code, path, no.Message))
 		}
-		o.streams = streams
 	}
 	return nil
 }
 
-// refusalPath points at what a refusal is about: created_by_ref, or the
-// marking that gave the level.
-func refusalPath(code string, o *object) string {
-	if code == "foreign-identity" {
-		return "/created_by_ref"
+// authorize asks policy where each object goes; first those that stand for
+// themselves, then those that travel with them.
+func (h *Hub) authorize(s *submission) *stix.Finding {
+	s.route(false)
+	s.levelSupporting()
+	s.route(true)
+	return nil
+}
+
+func (s *submission) route(supporting bool) {
+	for i := range s.objects {
+		o := &s.objects[i]
+		if !o.ok() || len(o.streams) > 0 || o.supporting && !supporting {
+			continue
+		}
+		streams, no := s.region.Route(s.seat.Member, o.level, s.to)
+		if no != nil {
+			o.refuse(o.finding(no.Code, "", no.Message))
+			continue
+		}
+		o.streams = streams
 	}
-	return ""
 }

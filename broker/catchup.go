@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
@@ -19,9 +20,18 @@ func (h *Hub) openIndex(ctx context.Context) error {
 		return err
 	}
 	h.recovery.Rebuilt = h.index.Recovered()
-	var names []string
-	h.streamsMade.Range(func(k, _ any) bool { names = append(names, k.(string)); return true })
-	for _, name := range names {
+	names := h.js.StreamNames(ctx)
+	var streams []string
+	for name := range names.Name() {
+		// Also those no roster needs now: what they hold counts as published.
+		if strings.HasPrefix(name, "CTI_") {
+			streams = append(streams, name)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("listing the streams: %w", err)
+	}
+	for _, name := range streams {
 		if err := h.openStream(ctx, name); err != nil {
 			return err
 		}

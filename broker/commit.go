@@ -41,7 +41,8 @@ const (
 // item is one object on its way into one stream.
 type item struct {
 	entry  *entry
-	line   int // in the receipt
+	line   int    // in the receipt
+	order  uint64 // of arrival at the writer
 	stream policy.Stream
 	place  catalog.Place
 }
@@ -103,7 +104,8 @@ type writer struct {
 
 	mu      sync.Mutex
 	pending []*item
-	bytes   int     // of pending
+	bytes   int // of pending
+	arrived uint64
 	flying  int     // rounds sent and not finished
 	failed  []*item // sent, and not known to be stored
 	stale   bool    // the sender must catch up before it sends again
@@ -122,6 +124,8 @@ type round struct {
 
 func (w *writer) add(it *item) {
 	w.mu.Lock()
+	w.arrived++
+	it.order = w.arrived
 	w.pending = append(w.pending, it)
 	w.bytes += len(it.entry.object.Raw)
 	w.mu.Unlock()

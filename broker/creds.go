@@ -14,7 +14,7 @@ import (
 // credentials is the one file a daemon needs: a NATS credentials file that any
 // NATS client reads, followed by where the hub is and, if its certificate has
 // a private authority, that authority.
-func (h *Hub) credentials(seat *policy.Seat, token string, seed []byte) ([]byte, error) {
+func (h *Hub) credentials(seat *policy.Seat, token string, seed, ca []byte) ([]byte, error) {
 	b, err := jwt.FormatUserConfig(token, seed)
 	if err != nil {
 		return nil, fmt.Errorf("writing the credentials of seat %s: %w", seat.Name, err)
@@ -22,14 +22,21 @@ func (h *Hub) credentials(seat *policy.Seat, token string, seed []byte) ([]byte,
 	var out bytes.Buffer
 	out.Write(b)
 	fmt.Fprintf(&out, "\nselat-seat: %s\nselat-url: %s\n", seat.Name, h.URL())
-	if h.cfg.TLS.CA != "" {
-		ca, err := os.ReadFile(h.cfg.TLS.CA)
-		if err != nil {
-			return nil, fmt.Errorf("reading tls.ca for the credentials: %w", err)
-		}
-		out.Write(ca)
-	}
+	out.Write(ca)
 	return out.Bytes(), nil
+}
+
+// authority is the private authority of the hub's certificate, nil if there is
+// none. It is read before the act whose credentials it goes into.
+func (h *Hub) authority() ([]byte, error) {
+	if h.cfg.TLS.CA == "" {
+		return nil, nil
+	}
+	ca, err := os.ReadFile(h.cfg.TLS.CA)
+	if err != nil {
+		return nil, fmt.Errorf("reading tls.ca for the credentials: %w", err)
+	}
+	return ca, nil
 }
 
 func userKey(seed []byte) (string, error) {

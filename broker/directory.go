@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/policy"
 )
 
@@ -134,7 +135,9 @@ func (d draft) seatsOf(member string) []string {
 
 // change applies one act to the directory: edit a draft, write it, make it the
 // region in force, then bring durables and accounts in line. When it returns
-// nil, nobody holds what the act took away.
+// nil, nobody holds what the act took away. When the last step fails the act
+// stands, the hub is not ready, and it goes on trying until everything is in
+// line.
 func (h *Hub) change(ctx context.Context, edit func(d draft) error) error {
 	h.admin.Lock()
 	defer h.admin.Unlock()
@@ -154,5 +157,45 @@ func (h *Hub) change(ctx context.Context, edit func(d draft) error) error {
 		return err
 	}
 	h.region.Store(next)
-	return h.enforce(ctx, old, next)
+	// What was decided is carried out even if whoever asked has gone.
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), enforceTimeout)
+	defer done()
+	if err := h.enforce(ctx, old, next); err != nil {
+		h.log.Error("a change of the directory is written but not in force everywhere; trying again until it is", "error", err)
+		if h.unjust.CompareAndSwap(false, true) {
+			h.go_(func() { h.enforceLater(h.run) })
+		}
+		return &api.Error{Code: "unfinished", Message: "the change is written but not yet in force everywhere; the hub goes on trying, and /readyz says when it is: " + err.Error()}
+	}
+	return nil
+}
+
+const (
+	enforceTimeout = time.Minute
+	enforceEvery   = time.Second
+)
+
+// enforceLater holds everything against the directory, as a start does, until
+// it succeeds.
+func (h *Hub) enforceLater(ctx context.Context) {
+	tick := time.NewTicker(enforceEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		h.gate.Lock()
+		try, done := context.WithTimeout(ctx, enforceTimeout)
+		_, err := h.reconcile(try)
+		done()
+		h.gate.Unlock()
+		if err == nil {
+			h.unjust.Store(false)
+			h.log.Info("the directory is in force everywhere again")
+			return
+		}
+		h.log.Error("the directory is still not in force everywhere", "error", err)
+	}
 }

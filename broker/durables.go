@@ -5,17 +5,38 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/policy"
 )
 
-// ensureDurable makes the seat's durable on a stream it may read, or returns
-// the one it has. The caller holds h.gate, so that the entitlement it asked
-// policy about still stands.
-func (h *Hub) ensureDurable(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) (jetstream.Consumer, error) {
+// ensureDurable makes a seat's durable on a stream it may read, or returns the
+// one it has. The caller holds h.gate; the seat and its right are looked up
+// here, in the directory that is in force behind the gate, never taken from
+// what a caller saw before it.
+func (h *Hub) ensureDurable(ctx context.Context, account string, s policy.Stream) (c jetstream.Consumer, from uint64, err error) {
+	r := h.Region()
+	seat := r.SeatByAccount(account)
+	if seat == nil {
+		return nil, 0, errNotReadable
+	}
+	a := r.MayRead(seat, s)
+	if !a.Allowed {
+		return nil, 0, errNotReadable
+	}
+	c, err = h.durable(ctx, r, seat, s, a)
+	return c, a.From, err
+}
+
+// errNotReadable is the same whether a stream exists or not.
+var errNotReadable = &api.Error{Code: "not-found", Message: "this seat may not read that stream: hub.streams lists those it may"}
+
+func (h *Hub) durable(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) (jetstream.Consumer, error) {
 	name, cfg := r.Name(s), durableConfig(r, seat, s, a)
 	c, err := h.js.Consumer(ctx, name, seat.Account)
 	switch {
@@ -120,35 +141,56 @@ func shut(r *policy.Region, member string) bool {
 	return m == nil || m.Suspended
 }
 
-// reconcile is enforce for a start: whatever durable exists without a right to
-// it goes, before anybody can connect, and every account is pushed.
-func (h *Hub) reconcile(ctx context.Context) error {
+// reconcile is enforce without a before: whatever durable exists without a
+// right to it goes, every account is pushed, and accounts of seats that are in
+// the directory no more are shut. At a start it runs before anybody can
+// connect. It returns how many durables it removed.
+func (h *Hub) reconcile(ctx context.Context) (removed int, err error) {
 	r := h.Region()
 	for _, seat := range r.Seats {
 		if err := h.pushAccount(h.accountOf(r, seat)); err != nil {
-			return err
+			return 0, err
 		}
+	}
+	if err := h.shutStrangers(r); err != nil {
+		return 0, err
 	}
 	byName := map[string]policy.Stream{}
 	for _, s := range r.Streams() {
 		byName[r.Name(s)] = s
 	}
-	var all []string // first, for the client allows five seconds for them
 	names := h.js.StreamNames(ctx)
 	for name := range names.Name() {
-		if strings.HasPrefix(name, "CTI_") {
-			all = append(all, name)
+		if !strings.HasPrefix(name, "CTI_") {
+			continue
+		}
+		n, err := h.reconcileStream(ctx, r, name, byName)
+		if removed += n; err != nil {
+			return removed, err
 		}
 	}
-	if err := names.Err(); err != nil {
-		return fmt.Errorf("listing the streams: %w", err)
+	return removed, names.Err()
+}
+
+// shutStrangers revokes the accounts that the resolver has and the directory
+// does not: seats of a member whose removal a crash cut short.
+func (h *Hub) shutStrangers(r *policy.Region) error {
+	files, err := filepath.Glob(h.cfg.path(resolverFolder, "*.jwt"))
+	if err != nil {
+		return fmt.Errorf("listing the accounts: %w", err)
 	}
-	for _, name := range all {
-		removed, err := h.reconcileStream(ctx, r, name, byName)
-		if err != nil {
+	for _, f := range files {
+		account := strings.TrimSuffix(filepath.Base(f), ".jwt")
+		if account == public(h.keys.hub) || account == public(h.keys.sys) || r.SeatByAccount(account) != nil {
+			continue
+		}
+		c := jwt.NewAccountClaims(account)
+		c.Name = "removed"
+		c.Limits.Conn = 0
+		c.Revoke(jwt.All)
+		if err := h.pushAccount(c); err != nil {
 			return err
 		}
-		h.recovery.Removed += removed
 	}
 	return nil
 }

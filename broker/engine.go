@@ -40,7 +40,7 @@ func (h *Hub) startEngine() error {
 		return fmt.Errorf("making the engine: %w", err)
 	}
 	h.engine.SetLoggerV2(engineLog{h.log, h.Metrics, &h.broken}, false, false, false)
-	go h.engine.Start() // ends with WaitForShutdown in stopEngine
+	go h.engine.Start() // ends with WaitForShutdown in close
 	if !h.engine.ReadyForConnections(2 * time.Minute) {
 		return errors.New("the engine did not become ready within two minutes; its log says why")
 	}

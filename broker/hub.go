@@ -51,8 +51,10 @@ type Hub struct {
 	started  time.Time
 	ready    atomic.Bool
 	broken   atomic.Bool // the store failed to write, and takes nothing more
+	unjust   atomic.Bool // durables or accounts are not yet what the directory says
 
 	lock   *os.File
+	run    context.Context // ends with Close
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup // every goroutine of the hub
 	once   sync.Once
@@ -105,8 +107,7 @@ const startTimeout = time.Hour
 // start does everything but listen.
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), started: time.Now()}
-	run, cancel := context.WithCancel(context.Background())
-	h.cancel = cancel
+	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)
 	defer done()
@@ -124,9 +125,9 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"opening the directory", func() error { return h.openDirectory(ctx) }},
 		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
 		{"opening the index", func() error { return h.openIndex(ctx) }},
-		{"checking entitlements", func() error { return h.reconcile(ctx) }},
+		{"checking entitlements", func() (err error) { h.recovery.Removed, err = h.reconcile(ctx); return }},
 		{"remembering the last publications", func() error { h.restoreLastPublished(ctx); return nil }},
-		{"opening the services", func() error { return h.openServices(run) }},
+		{"opening the services", func() error { return h.openServices(h.run) }},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
@@ -192,20 +193,12 @@ func (h *Hub) close() error {
 
 // Ready reports whether the hub accepts submissions now, and if not, why.
 func (h *Hub) Ready() error {
-	switch {
-	case !h.ready.Load():
-		return errors.New("starting or stopping")
-	case !h.engine.JetStreamEnabled():
-		return errors.New("the store is closed; see the log, then restart the hub")
-	case h.broken.Load():
-		return errors.New("the store failed to write and takes nothing more; see the log, mend the disk, then restart the hub")
-	case !h.conn.IsConnected():
-		return errors.New("not connected to the engine")
+	for _, c := range h.Checks() {
+		if c.Err != nil {
+			return c.Err
+		}
 	}
-	if _, _, err := h.index.Position(directoryBucket); err != nil {
-		return fmt.Errorf("%w: restart the hub, which builds it again", err)
-	}
-	return h.diskError()
+	return nil
 }
 
 // Recovered says what the last start found and mended.

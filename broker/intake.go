@@ -6,14 +6,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"github.com/selat-hub/selat/broker/api"
-	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -27,7 +25,7 @@ type intake struct {
 
 	mu      sync.RWMutex // guards closed against sends on queue
 	closed  bool
-	bytes   atomic.Int64
+	load    load
 	workers sync.WaitGroup
 	open    sync.WaitGroup // submissions without a receipt
 }
@@ -75,8 +73,7 @@ func (in *intake) take(m *nats.Msg) {
 		in.turnAway(m, "unavailable", "the hub is stopping; send the same bytes again")
 		return
 	}
-	if in.bytes.Add(int64(len(m.Data))) > in.h.cfg.Limits.InFlightBytes {
-		in.bytes.Add(-int64(len(m.Data)))
+	if !in.load.take(accountToken(m.Subject), m.Size(), in.h.cfg.Limits.InFlightBytes) {
 		in.turnAway(m, "busy", "the hub has too much in hand; send the same bytes again shortly")
 		return
 	}
@@ -90,7 +87,7 @@ func (in *intake) take(m *nats.Msg) {
 }
 
 func (in *intake) done(m *nats.Msg) {
-	in.bytes.Add(-int64(len(m.Data)))
+	in.load.give(accountToken(m.Subject), m.Size())
 	in.open.Done()
 }
 
@@ -139,6 +136,9 @@ func (in *intake) examine(s *submission, a arrival) *stix.Finding {
 	if f := in.rates.submission(s.seat, a.at); f != nil {
 		return f
 	}
+	if f := in.rates.objectsLeft(s.seat, a.at); f != nil {
+		return f
+	}
 	if err := in.h.diskError(); err != nil {
 		return &stix.Finding{Code: "disk-full", Message: "the hub's disk is full; send the same bytes again when its team has made room"}
 	}
@@ -148,13 +148,15 @@ func (in *intake) examine(s *submission, a arrival) *stix.Finding {
 	if f := s.readHeaders(a.msg.Header); f != nil {
 		return f
 	}
-	if f := in.h.runStages(s); f != nil {
+	f := in.h.runStages(s)
+	in.rates.spend(s.seat, len(s.objects))
+	if f != nil {
 		return f
 	}
 	if f := in.h.tooManyLines(s); f != nil {
 		return f
 	}
-	return in.rates.objects(s.seat, len(s.objects), a.at)
+	return nil
 }
 
 // tooManyLines refuses what nobody could be told about in one answer: RED has
@@ -212,53 +214,4 @@ func asFinding(err error) *stix.Finding {
 		return f
 	}
 	return &stix.Finding{Code: "malformed-json", Message: "the submission could not be read: " + err.Error()}
-}
-
-// rates keeps one pair of token buckets for each seat.
-type rates struct {
-	limits *Limits
-	mu     sync.Mutex
-	seats  map[string]*[2]bucket
-}
-
-// bucket is a token bucket: level tokens were left at time at.
-type bucket struct {
-	level float64
-	at    time.Time
-}
-
-func newRates(l *Limits) *rates { return &rates{limits: l, seats: map[string]*[2]bucket{}} }
-
-func (r *rates) submission(seat *policy.Seat, now time.Time) *stix.Finding {
-	return r.take(seat, 0, 1, r.limits.SubmissionsPerSecond, r.limits.SubmissionsPerSecond, now, "submissions")
-}
-
-func (r *rates) objects(seat *policy.Seat, n int, now time.Time) *stix.Finding {
-	burst := max(r.limits.ObjectsPerSecond, float64(r.limits.Objects))
-	return r.take(seat, 1, float64(n), r.limits.ObjectsPerSecond, burst, now, "objects")
-}
-
-func (r *rates) take(seat *policy.Seat, which int, n, perSecond, burst float64, now time.Time, what string) *stix.Finding {
-	if perSecond <= 0 {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	pair := r.seats[seat.Account]
-	if pair == nil {
-		pair = &[2]bucket{}
-		r.seats[seat.Account] = pair
-	}
-	b := &pair[which]
-	if b.at.IsZero() {
-		b.level = burst
-	} else if d := now.Sub(b.at).Seconds(); d > 0 {
-		b.level = min(burst, b.level+d*perSecond)
-	}
-	b.at = now
-	if b.level < n && b.level < burst {
-		return &stix.Finding{Code: "rate-limited", Message: fmt.Sprintf("more than %.0f %s a second from seat %s; send the same bytes again later", perSecond, what, seat.Name)}
-	}
-	b.level -= n
-	return nil
 }

@@ -34,7 +34,9 @@ func (l engineLog) Warnf(f string, a ...any) {
 func (l engineLog) Errorf(f string, a ...any) {
 	s := fmt.Sprintf(f, a...)
 	l.count(s)
-	if strings.Contains(s, "ritical write error") {
+	// By how the engine's own lines begin: a client's name stands in others.
+	if strings.HasPrefix(f, "JetStream stream '") && strings.Contains(f, "critical write error") ||
+		strings.HasPrefix(f, "Filestore [") && strings.Contains(f, "] Critical write error") {
 		l.broken.Store(true)
 	}
 	l.log.Error("engine: " + s)

@@ -1,25 +1,30 @@
 package broker
 
 import (
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
 
-// mark finds each object's effective TLP and decides what unmarked ones travel
-// under. It fails closed: no marking, a marking that resolves nowhere, or one
-// that only looks like TLP, refuses the object.
+// mark finds each object's effective TLP and what unmarked ones travel under.
+// It fails closed: no marking, a marking that resolves nowhere, or one that
+// only looks like TLP, refuses the object.
 func (h *Hub) mark(s *submission) *stix.Finding {
 	definitions := s.definitions()
+	var failed error
 	resolve := func(id string) (*stix.Definition, bool) {
 		if o, here := definitions[id]; here {
-			return o.Definition, o.ok() || o.Definition != nil && o.Definition.LooksTLP
+			// Several under one id, not the same: nobody can say which is meant.
+			if o == nil {
+				return nil, false
+			}
+			return o.Definition, o.ok() || o.Definition.LooksTLP
 		}
 		if _, tlp := stix.KnownTLP(id); tlp {
 			return nil, true
 		}
 		known, err := h.index.HasDefinition(s.seat.Member, id)
 		if err != nil {
-			h.log.Error("looking up a marking definition", "error", err)
-			return nil, false
+			failed = err
 		}
 		return nil, known
 	}
@@ -39,49 +44,45 @@ func (h *Hub) mark(s *submission) *stix.Finding {
 		}
 		o.level = o.marking.Level
 	}
-	h.levelUnmarked(s)
+	if failed != nil {
+		h.log.Error("looking up a marking definition", "error", failed)
+		return &stix.Finding{Code: "unavailable", Message: "the hub could not look up the markings; send the same bytes again"}
+	}
+	s.levelUnmarked()
 	return nil
 }
 
-// definitions are the marking-definitions that came with the submission, by id.
+// definitions are the marking-definitions that came with the submission, by
+// id; nil for an id under which several came that are not the same.
 func (s *submission) definitions() map[string]*object {
 	var m map[string]*object
 	for i := range s.objects {
-		if o := &s.objects[i]; o.Definition != nil {
-			if m == nil {
-				m = map[string]*object{}
-			}
-			m[o.ID] = o
+		o := &s.objects[i]
+		if o.Definition == nil {
+			continue
 		}
+		if m == nil {
+			m = map[string]*object{}
+		}
+		if other, twice := m[o.ID]; twice && (other == nil || other.Hash != o.Hash) {
+			m[o.ID] = nil
+			continue
+		}
+		m[o.ID] = o
 	}
 	return m
 }
 
-// levelUnmarked gives unmarked objects the level they travel under: that of
-// the objects that refer to them if they carry no intelligence of their own,
-// else the one the submission or the member names, else none: refused.
-func (h *Hub) levelUnmarked(s *submission) {
+// levelUnmarked gives unmarked objects the level the submission or the member
+// names for them. Those that carry no intelligence of their own wait for the
+// objects that refer to them (levelSupporting).
+func (s *submission) levelUnmarked() {
 	named := s.region.UnmarkedLevel(s.seat.Member, s.asked)
-	var supporting []*object
 	for i := range s.objects {
 		o := &s.objects[i]
 		switch {
 		case !o.ok() || o.level != stix.NoLevel:
 		case s.region.Supporting(s.seat.Member, o.Type, o.ID):
-			supporting = append(supporting, o)
-		case named != stix.NoLevel:
-			o.level = named
-		default:
-			o.refuse(unmarkedFinding(o))
-		}
-	}
-	if len(supporting) == 0 {
-		return
-	}
-	s.inheritLevels(supporting)
-	for _, o := range supporting {
-		switch {
-		case o.level != stix.NoLevel:
 			o.supporting = true
 		case named != stix.NoLevel:
 			o.level = named
@@ -91,32 +92,46 @@ func (h *Hub) levelUnmarked(s *submission) {
 	}
 }
 
-// inheritLevels gives each supporting object the least strict level among its
-// referrers (policy.Inherit). One may refer to another, so levels spread from
-// the least strict on: whatever is reached first stays.
-func (s *submission) inheritLevels(supporting []*object) {
-	byID := make(map[string][]*object, len(supporting))
-	for _, o := range supporting {
-		byID[o.ID] = append(byID[o.ID], o)
-	}
-	for _, level := range stix.Levels {
-		var spread []*object
-		for i := range s.objects {
-			if o := &s.objects[i]; o.ok() && o.level == level {
-				spread = append(spread, o)
+// levelSupporting gives supporting objects the level of the objects that refer
+// to them and are going to be stored; without one, the rule for any unmarked
+// object holds.
+func (s *submission) levelSupporting() {
+	travel := make([]policy.Traveller, len(s.objects))
+	at := map[string]int{} // where the first of each id stands; copies share its level
+	for i := range s.objects {
+		if o := &s.objects[i]; o.ok() && o.supporting {
+			if _, copied := at[o.ID]; !copied {
+				at[o.ID] = i
 			}
 		}
-		for len(spread) > 0 {
-			from := spread[len(spread)-1]
-			spread = spread[:len(spread)-1]
-			for _, ref := range from.Refs {
-				for _, o := range byID[ref] {
-					if o.level == stix.NoLevel {
-						o.level = level
-						spread = append(spread, o)
-					}
-				}
+	}
+	if len(at) == 0 {
+		return
+	}
+	for i := range s.objects {
+		o := &s.objects[i]
+		if !o.ok() {
+			continue
+		}
+		travel[i] = policy.Traveller{Level: o.level, Supporting: o.supporting}
+		for _, ref := range o.Refs {
+			if to, here := at[ref]; here && to != i {
+				travel[i].Refs = append(travel[i].Refs, to)
 			}
+		}
+	}
+	policy.InheritLevels(travel)
+	named := s.region.UnmarkedLevel(s.seat.Member, s.asked)
+	for i := range s.objects {
+		o := &s.objects[i]
+		switch {
+		case !o.ok() || !o.supporting:
+		case travel[at[o.ID]].Level != stix.NoLevel:
+			o.level = travel[at[o.ID]].Level
+		case named != stix.NoLevel:
+			o.level, o.supporting = named, false
+		default:
+			o.refuse(unmarkedFinding(o))
 		}
 	}
 }

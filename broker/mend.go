@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/selat-hub/selat/stix"
@@ -29,10 +31,13 @@ func (w *writer) fail(r *round, err error) {
 // stored and writes the rest again, one round at a time, with nothing else in
 // flight. What cannot be stored is refused as unavailable.
 func (w *writer) mend(ctx context.Context) {
+	// What waits is looked at too: it may be a second try of something that was
+	// given up and got through late.
 	w.mu.Lock()
-	left := w.failed
-	w.failed = nil
+	left := append(w.failed, w.pending...)
+	w.failed, w.pending, w.bytes = nil, nil, 0
 	w.mu.Unlock()
+	slices.SortStableFunc(left, func(a, b *item) int { return cmp.Compare(a.order, b.order) })
 	var err error
 	for try := range writeTries {
 		if w.h.broken.Load() {
@@ -62,10 +67,13 @@ func (w *writer) mend(ctx context.Context) {
 	w.mu.Unlock()
 	w.h.log.Error("a write failed for good; its submitters are told to send again", "stream", w.stream, "objects", len(left), "error", err)
 	for _, it := range left {
-		it.entry.receipt.refuseLine(it.line, stix.Finding{Code: "unavailable", Path: it.entry.object.Pointer,
-			Message: "the hub could not store the object now; send the same bytes again"})
-		w.h.placed(it.entry)
+		w.refuse(it, "unavailable", "the hub could not store the object now; send the same bytes again")
 	}
+}
+
+func (w *writer) refuse(it *item, code, message string) {
+	it.entry.receipt.refuseLine(it.line, stix.Finding{Code: code, Path: it.entry.object.Pointer, Message: message})
+	w.h.placed(it.entry)
 }
 
 // writeAgain writes items in rounds of the usual size and returns those it did
@@ -114,12 +122,16 @@ func (w *writer) catchUp(ctx context.Context) error {
 func (w *writer) settleStored(items []*item) ([]*item, error) {
 	var left []*item
 	for i, it := range items {
-		stored, _, err := w.h.index.Get(it.entry.key)
+		stored, known, err := w.h.index.Get(it.entry.key)
 		if err != nil {
 			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
 		}
 		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
-		if !there || stored.Hash != it.entry.object.Hash {
+		if known && stored.Hash != it.entry.object.Hash {
+			w.refuse(it, "conflict", "you published this version before, with other bytes: give the change a later modified time")
+			continue
+		}
+		if !there {
 			left = append(left, it)
 			continue
 		}

@@ -268,23 +268,39 @@ func (h *Hub) IndexMetrics() (catalog.Metrics, error) {
 
 // Check is one of the things that must hold for the hub to be ready.
 type Check struct {
-	Name string // open, store, engine, disk
+	Name string // open, store, engine, index, entitlements, disk
 	Err  error
 }
 
-// Checks tells one by one what Ready says as a whole.
+// Checks looks at each of the things that must hold, in that order.
 func (h *Hub) Checks() []Check {
-	c := []Check{{Name: "open"}, {Name: "store"}, {Name: "engine"}, {Name: "disk", Err: h.diskError()}}
+	return []Check{
+		{"open", when(!h.ready.Load(), "starting or stopping")},
+		{"store", errors.Join(
+			when(!h.engine.JetStreamEnabled(), "the store is closed; see the log, then restart the hub"),
+			when(h.broken.Load(), "the store failed to write and takes nothing more; see the log, mend the disk, then restart the hub"))},
+		{"engine", when(!h.conn.IsConnected(), "not connected to the engine")},
+		{"index", h.indexError()},
+		{"entitlements", when(h.unjust.Load(), "a change of the directory is not yet in force everywhere; the hub keeps trying, and its log says why")},
+		{"disk", h.diskError()},
+	}
+}
+
+func (h *Hub) indexError() error {
 	if !h.ready.Load() {
-		c[0].Err = errors.New("starting or stopping")
+		return nil // told by "open"; the index may be closed
 	}
-	if !h.engine.JetStreamEnabled() {
-		c[1].Err = errors.New("the store is closed; see the log, then restart the hub")
+	if _, _, err := h.index.Position(directoryBucket); err != nil {
+		return fmt.Errorf("%w: restart the hub, which builds it again", err)
 	}
-	if !h.conn.IsConnected() {
-		c[2].Err = errors.New("not connected to the engine")
+	return nil
+}
+
+func when(bad bool, why string) error {
+	if bad {
+		return errors.New(why)
 	}
-	return c
+	return nil
 }
 
 // restoreTimeout bounds what a start spends on a metric.

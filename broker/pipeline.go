@@ -7,13 +7,14 @@ import (
 
 // The accept pipeline. A submission passes these stages in order; each marks
 // the objects it refuses and leaves the others to the next. What happens
-// after the last stage (deduplicate, store, receipt) is in dedupe.go,
+// after the last stage (deduplicate, store, receipt) is in ledger.go,
 // commit.go and receipt.go: from there on an object waits for the disk.
 var pipeline = []stage{
 	{"decode", (*Hub).decode},       // split into objects, bytes untouched
 	{"validate", (*Hub).validate},   // STIX 2.1
+	{"speak", (*Hub).speak},         // nobody speaks for another member
 	{"mark", (*Hub).mark},           // effective TLP of each object
-	{"authorize", (*Hub).authorize}, // who publishes what to whom
+	{"authorize", (*Hub).authorize}, // where each object goes
 	{"screen", (*Hub).screen},       // personal data, known-good values
 }
 

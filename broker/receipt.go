@@ -189,7 +189,7 @@ func (r *receipt) encode() []byte {
 	b = strconv.AppendInt(b, int64(duplicate), 10)
 	b = append(b, `,"refused":`...)
 	b = strconv.AppendInt(b, int64(refused), 10)
-	if refused > 0 && retry == refused {
+	if retry > 0 {
 		b = append(b, `,"retry":true`...)
 	}
 	return append(b, '}')

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -13,6 +14,9 @@ import (
 
 // Deciding out loud: the same stages as for a submission, up to where it would
 // be stored, and then policy's own explanation. Nothing is stored.
+
+// maxDecisions is about what fits in one answer: a decision is some 130 bytes.
+const maxDecisions = 50_000
 
 // RouteAs explains, seat by seat, what would become of a member's submission.
 // It is for the hub's team.
@@ -30,16 +34,29 @@ func (h *Hub) RouteAs(q api.RouteAs) (api.Route, error) {
 // may know of.
 func (h *Hub) answerRoute(_ context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
 	s := &submission{region: h.Region(), seat: seat, payload: m.Data}
-	if f := s.readHeaders(m.Header); f != nil {
+	f := s.readHeaders(m.Header)
+	if no := s.region.MaySubmit(seat); no != nil {
+		f = &stix.Finding{Code: no.Code, Message: no.Message}
+	}
+	if f == nil {
+		f = h.intake.rates.objectsLeft(seat, time.Now())
+	}
+	if f != nil {
 		return api.Route{Origin: seat.Member, Error: f}, nil
 	}
-	return h.explain(s, false, seat.Member), nil
+	out := h.explain(s, false, seat.Member)
+	h.intake.rates.spend(seat, len(s.objects))
+	return out, nil
 }
 
 func (h *Hub) explain(s *submission, perSeat bool, asker string) api.Route {
 	out := api.Route{Origin: s.seat.Member, Objects: []api.ObjectRoute{}}
 	if f := h.runStages(s); f != nil {
 		out.Error = f
+		return out
+	}
+	if readers := len(s.region.Members) + len(s.region.Seats); len(s.objects)*readers > maxDecisions {
+		out.Error = &stix.Finding{Code: "too-many-objects", Message: fmt.Sprintf("%d objects for %d readers are more decisions than one answer holds: ask about at most %d objects at a time", len(s.objects), readers, max(1, maxDecisions/readers))}
 		return out
 	}
 	for i := range s.objects {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,9 @@ const (
 	seatRequestTimeout  = 30 * time.Second
 	seatRequestsQueued  = 4096
 	seatRequestHandlers = 8
+	routesQueued        = 8
+	// questionBytes is room for the largest question, a thousand receipts.
+	questionBytes = 512 << 10
 )
 
 // openServices subscribes to what seats and administrators may ask.
@@ -55,8 +59,32 @@ func (h *Hub) openServices(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("subscribing to submissions: %w", err)
 	}
-	queue := make(chan *nats.Msg, seatRequestsQueued)
-	for range seatRequestHandlers {
+	questions := h.handlers(ctx, seatRequestsQueued, seatRequestHandlers)
+	// A dry run of a submission is real work: it waits in a line of its own.
+	routes := h.handlers(ctx, routesQueued, 1)
+	for _, v := range seatVerbs {
+		if v.answer == nil {
+			continue
+		}
+		queue, most := questions, questionBytes
+		if v.name == "route" {
+			queue, most = routes, h.cfg.Limits.PayloadBytes
+		}
+		_, err := h.conn.QueueSubscribe("seat.*."+v.name, "hub", func(m *nats.Msg) { h.queueQuestion(m, queue, most) })
+		if err != nil {
+			return fmt.Errorf("subscribing to %s: %w", v.name, err)
+		}
+	}
+	if err := h.openAdmin(ctx); err != nil {
+		return err
+	}
+	return h.conn.Flush()
+}
+
+// handlers answers what comes into the queue it returns.
+func (h *Hub) handlers(ctx context.Context, length, n int) chan<- *nats.Msg {
+	queue := make(chan *nats.Msg, length)
+	for range n {
 		h.go_(func() {
 			for {
 				select {
@@ -68,25 +96,29 @@ func (h *Hub) openServices(ctx context.Context) error {
 			}
 		})
 	}
-	for _, v := range seatVerbs {
-		if v.answer == nil {
-			continue
-		}
-		_, err := h.conn.QueueSubscribe("seat.*."+v.name, "hub", func(m *nats.Msg) {
-			select {
-			case queue <- m:
-			default:
-				h.respond(m, &api.Error{Code: "busy", Message: "the hub has too many questions waiting; ask again shortly"})
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("subscribing to %s: %w", v.name, err)
-		}
+	return queue
+}
+
+// queueQuestion takes a question in, or answers at once why not.
+func (h *Hub) queueQuestion(m *nats.Msg, queue chan<- *nats.Msg, most int) {
+	seat := h.Region().SeatByAccount(accountToken(m.Subject))
+	if seat == nil {
+		h.respond(m, &api.Error{Code: "forbidden", Message: "this seat is not in the directory"})
+		return
 	}
-	if err := h.openAdmin(ctx); err != nil {
-		return err
+	if len(m.Data) > most {
+		h.respond(m, invalid("the request has %d bytes, more than %d", len(m.Data), most))
+		return
 	}
-	return h.conn.Flush()
+	if f := h.intake.rates.question(seat, time.Now()); f != nil {
+		h.respond(m, &api.Error{Code: f.Code, Message: f.Message})
+		return
+	}
+	select {
+	case queue <- m:
+	default:
+		h.respond(m, &api.Error{Code: "busy", Message: "the hub has too many questions waiting; ask again shortly"})
+	}
 }
 
 // answerSeat answers one question. Whatever happens, there is an answer: an
@@ -178,14 +210,11 @@ func (h *Hub) answerStreams(ctx context.Context, seat *policy.Seat, _ *nats.Msg)
 	}
 	out.Consumer = seat.Account
 	for _, s := range r.Readable(seat) {
-		a := r.MayRead(seat, s)
 		name := r.Name(s)
-		if floor, saved := seat.Floors[name]; saved {
-			if err := h.durableFrom(ctx, r, seat, s, floor+1); err != nil {
-				return nil, err
-			}
+		if err := h.restoreFloor(ctx, r, seat, s); err != nil {
+			return nil, err
 		}
-		c, err := h.ensureDurable(ctx, r, seat, s, a)
+		c, from, err := h.ensureDurable(ctx, seat.Account, s)
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +223,7 @@ func (h *Hub) answerStreams(ctx context.Context, seat *policy.Seat, _ *nats.Msg)
 			return nil, err
 		}
 		info := c.CachedInfo()
-		out.Streams = append(out.Streams, api.StreamAccess{Name: name, Audience: s.Audience, Level: s.Level, From: a.From,
+		out.Streams = append(out.Streams, api.StreamAccess{Name: name, Audience: s.Audience, Level: s.Level, From: from,
 			Last: last, Delivered: info.Delivered.Stream, AckFloor: info.AckFloor.Stream, Pending: info.NumPending})
 	}
 	return out, nil
@@ -220,6 +249,9 @@ func (h *Hub) answerReplay(ctx context.Context, seat *policy.Seat, m *nats.Msg) 
 	h.gate.RLock()
 	defer h.gate.RUnlock()
 	r := h.Region()
+	if seat = r.SeatByAccount(seat.Account); seat == nil {
+		return nil, errNotReadable
+	}
 	out := api.Replay{Next: map[string]uint64{}}
 	readable := map[string]policy.Stream{}
 	for _, s := range r.Readable(seat) {
@@ -233,18 +265,15 @@ func (h *Hub) answerReplay(ctx context.Context, seat *policy.Seat, m *nats.Msg) 
 	for _, name := range req.Streams {
 		s, ok := readable[name]
 		if !ok {
-			// The same answer whether the stream exists or not.
-			return nil, &api.Error{Code: "not-found", Message: fmt.Sprintf("there is no stream %q for this seat: hub.streams lists them", name)}
+			return nil, errNotReadable
 		}
 		seq, err := h.replayFrom(ctx, name, req)
 		if err != nil {
 			return nil, err
 		}
-		seq = max(seq, r.MayRead(seat, s).From)
-		if err := h.durableFrom(ctx, r, seat, s, seq); err != nil {
+		if out.Next[name], err = h.durableFrom(ctx, seat.Account, s, seq); err != nil {
 			return nil, err
 		}
-		out.Next[name] = seq
 	}
 	return out, nil
 }
@@ -271,8 +300,7 @@ func (h *Hub) replayFrom(ctx context.Context, stream string, req api.ReplayReque
 	} else if !errors.Is(err, jetstreamext.ErrNoMessages) {
 		return 0, fmt.Errorf("finding where %s stood at a time: %w", stream, err)
 	}
-	last, err := h.lastSeq(ctx, stream)
-	return last + 1, err
+	return math.MaxUint64 - 1, nil // nothing since: from the next message on
 }
 
 const maxReceiptsAsked = 1000
@@ -289,7 +317,7 @@ func (h *Hub) answerReceipts(_ context.Context, seat *policy.Seat, m *nats.Msg) 
 	if !seat.Submits() {
 		return nil, &api.Error{Code: "forbidden", Message: "only a seat that publishes may ask for its member's receipts"}
 	}
-	out := api.Receipts{Objects: []api.StoredObject{}}
+	r, out := h.Region(), api.Receipts{Objects: []api.StoredObject{}}
 	for _, o := range req.Objects {
 		if strings.IndexByte(o.ID+o.Version, 0) >= 0 {
 			continue // nothing stored is named so, and the index cannot look for it
@@ -306,7 +334,10 @@ func (h *Hub) answerReceipts(_ context.Context, seat *policy.Seat, m *nats.Msg) 
 			if err != nil {
 				return nil, err
 			}
-			if ok {
+			stored.Places = slices.DeleteFunc(stored.Places, func(p api.StoredPlace) bool {
+				return !r.MayKnowPlace(seat, policy.Stream{Audience: p.Audience, Level: p.Level})
+			})
+			if ok && len(stored.Places) > 0 {
 				out.Objects = append(out.Objects, stored)
 			}
 		}

@@ -90,8 +90,9 @@ type Receipt struct {
 	// Error is set when the submission as a whole was refused; Objects is then
 	// empty and nothing of it was stored.
 	Error *stix.Finding `json:"error,omitempty"`
-	// Retry is true when Error, or every refusal, is about the hub (busy,
-	// unavailable, disk-full, rate-limited) and the same bytes may pass later.
+	// Retry is true when Error, or any refusal, is about the hub (busy,
+	// unavailable, disk-full, rate-limited) and the same bytes may pass later;
+	// what was accepted is then a duplicate.
 	Retry     bool `json:"retry,omitempty"`
 	Accepted  int  `json:"accepted"`
 	Duplicate int  `json:"duplicate"`

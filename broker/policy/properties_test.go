@@ -197,7 +197,7 @@ func TestRouteStaysWithinWhatTheOriginMayPublishTo(t *testing.T) {
 		level := stix.Level(rapid.IntRange(0, 6).Draw(t, "level"))
 		to := rapid.SliceOfN(rapid.SampledFrom(words), 0, 3).Draw(t, "to")
 		createdBy := rapid.SampledFrom([]string{"", idNo, strings.Replace(idNo, "3333", "4444", 1)}).Draw(t, "created by")
-		streams, no := r.Route(origin, level, to, createdBy)
+		streams, no := publish(r, origin, level, to, createdBy)
 		if (no == nil) == (len(streams) == 0) {
 			t.Fatalf("streams %v and refusal %v", streams, no)
 		}
@@ -284,7 +284,7 @@ func TestExplainAgreesWithMayRead(t *testing.T) {
 		origin := drawKey(t, "origin", r.Members)
 		level := rapid.SampledFrom(stix.Levels[:]).Draw(t, "level")
 		to := rapid.SliceOfN(rapid.SampledFrom(append(communityPool, memberPool...)), 0, 3).Draw(t, "to")
-		streams, _ := r.Route(origin, level, to, "")
+		streams, _ := r.Route(origin, level, to)
 		full := r.Explain(streams, true, "")
 		if len(full) != len(r.Members)+len(r.Seats) {
 			t.Fatalf("%d decisions", len(full))

@@ -41,22 +41,34 @@ func (r *Region) MaySubmit(seat *Seat) *Refusal {
 	return nil
 }
 
-// Route is the one rule of publishing: the streams an object of this origin,
-// level and audience is stored in, or why it is refused. to holds what the
-// submission named: nothing, one community, or for RED the members.
-// createdBy is the object's created_by_ref or "".
-//
-// CLEAR and GREEN without an audience go to DefaultAudience, AMBER and
-// AMBER+STRICT to the member's own default if it set one.
-func (r *Region) Route(origin string, level stix.Level, to []string, createdBy string) ([]Stream, *Refusal) {
-	m := r.Members[origin]
-	if m == nil {
-		return nil, refuse("no-member", "%s is not a member of this hub", origin)
+// MaySpeak refuses an object that another member speaks for: one of its
+// identities, or an object that names one as its creator. Objects of third
+// parties, for whom no member speaks, may be relayed. Code: foreign-identity.
+func (r *Region) MaySpeak(origin, typ, id, createdBy string) *Refusal {
+	if typ == "identity" {
+		if who := r.Speaker(id); who != "" && who != origin {
+			return refuse("foreign-identity", "member %s speaks for this identity; only %s may publish it", who, who)
+		}
 	}
 	if createdBy != "" {
 		if who := r.Speaker(createdBy); who != "" && who != origin {
-			return nil, refuse("foreign-identity", "created_by_ref is an identity that member %s speaks for; only %s may publish it", who, who)
+			return refuse("foreign-identity", "created_by_ref is an identity that member %s speaks for; only %s may publish it", who, who)
 		}
+	}
+	return nil
+}
+
+// Route is the one rule of publishing: the streams an object of this origin,
+// level and audience is stored in, or why it is refused. to holds what the
+// submission named: nothing, one community, or for RED the members. Whether
+// the origin may publish the object at all, MaySpeak says.
+//
+// CLEAR and GREEN without an audience go to DefaultAudience, AMBER and
+// AMBER+STRICT to the member's own default if it set one.
+func (r *Region) Route(origin string, level stix.Level, to []string) ([]Stream, *Refusal) {
+	m := r.Members[origin]
+	if m == nil {
+		return nil, refuse("no-member", "%s is not a member of this hub", origin)
 	}
 	switch {
 	case level == stix.NoLevel || level > stix.Red:

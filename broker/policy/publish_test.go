@@ -48,6 +48,23 @@ func smallRegion() *policy.Region {
 	)
 }
 
+// publish asks both rules of publishing, as the hub does.
+func publish(r *policy.Region, origin string, level stix.Level, to []string, createdBy string) ([]policy.Stream, *policy.Refusal) {
+	if no := r.MaySpeak(origin, "indicator", "", createdBy); no != nil {
+		return nil, no
+	}
+	return r.Route(origin, level, to)
+}
+
+func TestAnIdentityIsPublishedByWhoSpeaksForIt(t *testing.T) {
+	r := smallRegion()
+	for id, want := range map[string]bool{idSG: true, idMY: false, idNo: true} {
+		if no := r.MaySpeak("sg", "identity", id, ""); (no == nil) != want {
+			t.Errorf("sg publishing %s: %v", id, no)
+		}
+	}
+}
+
 func TestRoute(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -90,7 +107,7 @@ func TestRoute(t *testing.T) {
 			if c.to != "" {
 				to = strings.Split(c.to, ",")
 			}
-			streams, no := r.Route(c.origin, c.level, to, c.createdBy)
+			streams, no := publish(r, c.origin, c.level, to, c.createdBy)
 			var got []string
 			for _, s := range streams {
 				got = append(got, r.Name(s))
@@ -108,8 +125,8 @@ func TestRoute(t *testing.T) {
 func TestRouteTellsAStrangerNothingOfACommunity(t *testing.T) {
 	r := smallRegion()
 	for _, level := range stix.Levels {
-		_, known := r.Route("sg", level, []string{"trust"}, "")
-		_, unknown := r.Route("sg", level, []string{"crust"}, "")
+		_, known := r.Route("sg", level, []string{"trust"})
+		_, unknown := r.Route("sg", level, []string{"crust"})
 		if known == nil || unknown == nil {
 			t.Fatalf("%s: not refused", level)
 		}
@@ -158,7 +175,7 @@ func ExampleRegion_Route() {
 		}},
 	)
 	show := func(level stix.Level, to ...string) {
-		streams, no := r.Route("sg", level, to, "")
+		streams, no := r.Route("sg", level, to)
 		if no != nil {
 			fmt.Println(no.Code)
 		}

@@ -145,3 +145,17 @@ func show(l stix.Level) string {
 	}
 	return strings.ToUpper(l.String())
 }
+
+// MayKnowPlace is the rule of telling a seat where an object that its own
+// member published is stored: an organization's seat anything below RED, any
+// other what it could hold itself; and nothing of a community that the member
+// is not in now.
+func (r *Region) MayKnowPlace(seat *Seat, s Stream) bool {
+	if s.Level > seat.Ceiling && (s.Level == stix.Red || seat.Standing != Organization) {
+		return false
+	}
+	if s.Level >= stix.AmberStrict && seat.Standing != Organization {
+		return false
+	}
+	return s.Level == stix.Red || r.onRoster(seat.Member, s.Audience)
+}

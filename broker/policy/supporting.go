@@ -15,22 +15,40 @@ func (r *Region) Supporting(origin, typ, id string) bool {
 	return false
 }
 
-// Inherit returns the level an unmarked supporting object travels under: the
-// least strict of the levels of the objects that refer to it, since whoever
-// may read that object needs the supporting one to understand it. Levels that
-// are none are skipped; false if nothing is left, and then the rule for any
-// unmarked object holds (UnmarkedLevel).
-func Inherit(levels ...stix.Level) (stix.Level, bool) {
-	least := stix.NoLevel
-	for _, l := range levels {
-		if l == stix.NoLevel || l > stix.Red {
-			continue
+// Traveller is one object of a submission, for InheritLevels.
+type Traveller struct {
+	Level stix.Level
+	// Supporting objects without a level inherit one.
+	Supporting bool
+	// Refs are the positions of the objects this one refers to.
+	Refs []int
+}
+
+// InheritLevels gives each supporting object that has no level the one it
+// travels under: the least strict among the objects that refer to it, since
+// whoever may read such an object needs the supporting one to understand it.
+// One supporting object may refer to another, so levels spread from the least
+// strict on, and what is reached first stays. What nobody refers to keeps
+// none, and then the rule for any unmarked object holds (UnmarkedLevel).
+func InheritLevels(objects []Traveller) {
+	for _, level := range stix.Levels {
+		var spread []int
+		for i := range objects {
+			if objects[i].Level == level {
+				spread = append(spread, i)
+			}
 		}
-		if least == stix.NoLevel || l < least {
-			least = l
+		for len(spread) > 0 {
+			from := spread[len(spread)-1]
+			spread = spread[:len(spread)-1]
+			for _, to := range objects[from].Refs {
+				if o := &objects[to]; o.Supporting && o.Level == stix.NoLevel {
+					o.Level = level
+					spread = append(spread, to)
+				}
+			}
 		}
 	}
-	return least, least != stix.NoLevel
 }
 
 // UnmarkedLevel returns the level an unmarked object of this origin travels

@@ -8,20 +8,25 @@ import (
 )
 
 func TestSupportingObjectsInheritTheLeastStrictLevel(t *testing.T) {
+	marks := func(l stix.Level, refs ...int) policy.Traveller { return policy.Traveller{Level: l, Refs: refs} }
+	supports := func(refs ...int) policy.Traveller { return policy.Traveller{Supporting: true, Refs: refs} }
 	for _, c := range []struct {
-		name   string
-		levels []stix.Level
-		want   stix.Level
+		name    string
+		objects []policy.Traveller // the first is asked about
+		want    stix.Level
 	}{
-		{"without a referrer there is nothing to inherit", nil, stix.NoLevel},
-		{"of one referrer, its level", []stix.Level{stix.Amber}, stix.Amber},
-		{"of several, the least strict", []stix.Level{stix.Red, stix.Green, stix.AmberStrict}, stix.Green},
-		{"a referrer without a level does not count", []stix.Level{stix.NoLevel, stix.Red}, stix.Red},
-		{"a level that is none does not count", []stix.Level{stix.Red + 1}, stix.NoLevel},
+		{"without a referrer there is nothing to inherit", []policy.Traveller{supports()}, stix.NoLevel},
+		{"of one referrer, its level", []policy.Traveller{supports(), marks(stix.Amber, 0)}, stix.Amber},
+		{"of several, the least strict", []policy.Traveller{supports(), marks(stix.Red, 0), marks(stix.Green, 0), marks(stix.AmberStrict, 0)}, stix.Green},
+		{"a referrer without a level does not count", []policy.Traveller{supports(), marks(stix.NoLevel, 0), marks(stix.Red, 0)}, stix.Red},
+		{"through another supporting object", []policy.Traveller{supports(), supports(0), marks(stix.Green, 1), marks(stix.Red, 0)}, stix.Green},
+		{"a circle of supporting objects has none", []policy.Traveller{supports(1), supports(0)}, stix.NoLevel},
+		{"one that has a level keeps it", []policy.Traveller{{Level: stix.Amber, Supporting: true}, marks(stix.Clear, 0)}, stix.Amber},
+		{"one that stands for itself inherits nothing", []policy.Traveller{marks(stix.NoLevel), marks(stix.Clear, 0)}, stix.NoLevel},
 	} {
-		got, ok := policy.Inherit(c.levels...)
-		if got != c.want || ok != (c.want != stix.NoLevel) {
-			t.Errorf("%s: got %s %v, want %s", c.name, got, ok, c.want)
+		policy.InheritLevels(c.objects)
+		if got := c.objects[0].Level; got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
 }

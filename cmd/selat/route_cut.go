@@ -107,9 +107,14 @@ func (in *routed) ask(ctx context.Context, ask asker) (*api.Route, error) {
 // answerTooLarge recognises the hub's word for it, which a seat finds in the
 // place of a finding.
 func answerTooLarge(r *api.Route, err error) bool {
-	const code = "invalid"
+	code := ""
 	var said *api.Error
-	return errors.As(err, &said) && said.Code == code || err == nil && r.Error != nil && r.Error.Code == code
+	if errors.As(err, &said) {
+		code = said.Code
+	} else if err == nil && r.Error != nil {
+		code = r.Error.Code
+	}
+	return code == "invalid" || code == "too-many-objects"
 }
 
 func (in *routed) askPieces(ctx context.Context, ask asker, limit int) (*api.Route, error) {

@@ -169,7 +169,7 @@ func strictest(o *stix.Object) stix.Level {
 func (x *show) takeDown(ctx context.Context, s *seat, in *input, lines []client.Line) error {
 	rows := map[string]*row{}
 	put := func(o *inputObject, p api.StoredPlace) {
-		streams, no := x.region.Route(s.Member, p.Level, x.opts.To, o.CreatedByRef)
+		streams, no := x.route(s.Member, p.Level, x.opts.To, &o.Object)
 		stream := policy.Stream{Audience: p.Audience, Level: p.Level}
 		if no != nil || !slices.Contains(streams, stream) || !o.levels.has(p.Level) || x.region.Name(stream) != p.Stream {
 			x.fault("receipt", s.Name, "%s went to %s, where the rules do not send it", o.ID, p.Stream)

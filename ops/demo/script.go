@@ -11,6 +11,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -111,6 +112,14 @@ func (x *show) submit(ctx context.Context, st *step) error {
 	return nil
 }
 
+// route asks policy where an object goes, as the hub must.
+func (x *show) route(member string, level stix.Level, to []string, o *stix.Object) ([]policy.Stream, *policy.Refusal) {
+	if no := x.region.MaySpeak(member, o.Type, o.ID, o.CreatedByRef); no != nil {
+		return nil, no
+	}
+	return x.region.Route(member, level, to)
+}
+
 // expectOf tells where the objects of a step must go, a row for each object and
 // stream; none for a step that is refused.
 func (x *show) expectOf(st *step, member string) ([]*row, error) {
@@ -120,7 +129,7 @@ func (x *show) expectOf(st *step, member string) ([]*row, error) {
 	var rows []*row
 	for i := range st.objects {
 		o := &st.objects[i]
-		streams, no := x.region.Route(member, st.level, st.to, o.CreatedByRef)
+		streams, no := x.route(member, st.level, st.to, o)
 		if no != nil {
 			return nil, fmt.Errorf("policy refuses what the script expects to pass: %w", no)
 		}
