@@ -10,10 +10,9 @@ import (
 // whole store, for readers too. Submissions are refused while less than the
 // reserve is free; reading and acknowledging go on.
 type diskGuard struct {
-	mu   sync.Mutex
-	at   time.Time
-	err  error
-	free uint64
+	mu  sync.Mutex
+	at  time.Time
+	err error
 }
 
 // diskEvery is how long a look at the disk stays good. At 200 MB/s the disk
@@ -29,7 +28,7 @@ func (h *Hub) diskError() error {
 		return g.err
 	}
 	free, err := freeBytes(h.cfg.Data)
-	g.at, g.free = time.Now(), free
+	g.at = time.Now()
 	switch {
 	case err != nil:
 		g.err = fmt.Errorf("looking at the disk: %w", err)
@@ -39,14 +38,4 @@ func (h *Hub) diskError() error {
 		g.err = nil
 	}
 	return g.err
-}
-
-// DiskFree is the free space of the store's disk in bytes as last looked at.
-func (h *Hub) DiskFree() uint64 {
-	if err := h.diskError(); err != nil {
-		h.log.Debug("disk", "error", err)
-	}
-	h.disk.mu.Lock()
-	defer h.disk.mu.Unlock()
-	return h.disk.free
 }
