@@ -73,7 +73,7 @@ func newCrash(h *testHub) *crash {
 	h.t.Helper()
 	c := &crash{publishers: map[string]*seat{}, acked: map[copyOf]address{}, stop: make(chan struct{})}
 	for _, l := range crashLoads {
-		c.publishers[l.seat] = h.seat(l.seat, policy.Publisher, stix.Clear)
+		c.publishers[l.seat] = h.seat(l.seat, policy.Publisher, stix.Red)
 	}
 	for i, r := range crashReaders {
 		s := h.seat(r.Name, policy.Subscriber, r.Ceiling, func(p *policy.Seat) { p.Standing = r.Standing })
