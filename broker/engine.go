@@ -39,7 +39,7 @@ func (h *Hub) startEngine() error {
 	if h.engine, err = server.NewServer(opts); err != nil {
 		return fmt.Errorf("making the engine: %w", err)
 	}
-	h.engine.SetLoggerV2(engineLog{h.log, h.Metrics, &h.broken}, false, false, false)
+	h.engine.SetLoggerV2(engineLog{h.log, h.Metrics, h.storeFailed}, false, false, false)
 	go h.engine.Start() // ends with WaitForShutdown in close
 	if !h.engine.ReadyForConnections(2 * time.Minute) {
 		return errors.New("the engine did not become ready within two minutes; its log says why")
@@ -95,6 +95,12 @@ func engineOptions(cfg *Config, k *keyring) (*server.Options, error) {
 		opts.TLSTimeout = 5
 	}
 	return opts, nil
+}
+
+func (h *Hub) storeFailed() {
+	if h.broken.CompareAndSwap(false, true) {
+		close(h.failed)
+	}
 }
 
 // StoreSettings sets what makes an acknowledgement durable: a file store, every

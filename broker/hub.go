@@ -51,6 +51,7 @@ type Hub struct {
 	started  time.Time
 	ready    atomic.Bool
 	broken   atomic.Bool // the store failed to write, and takes nothing more
+	failed   chan struct{}
 	unjust   atomic.Bool // durables or accounts are not yet what the directory says
 
 	lock   *os.File
@@ -106,7 +107,7 @@ const startTimeout = time.Hour
 
 // start does everything but listen.
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), started: time.Now()}
+	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), started: time.Now(), failed: make(chan struct{})}
 	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)
@@ -200,6 +201,10 @@ func (h *Hub) Ready() error {
 	}
 	return nil
 }
+
+// Failed is closed when the store has failed to write: nothing but a new start
+// on a mended disk helps.
+func (h *Hub) Failed() <-chan struct{} { return h.failed }
 
 // Recovered says what the last start found and mended.
 func (h *Hub) Recovered() Recovery { return h.recovery }

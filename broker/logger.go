@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 )
 
 // engineLog carries the embedded server's log into ours and counts what its
@@ -15,7 +14,7 @@ import (
 type engineLog struct {
 	log     *slog.Logger
 	metrics *Metrics
-	broken  *atomic.Bool
+	broken  func()
 }
 
 func (l engineLog) Noticef(f string, a ...any) { l.log.Debug("engine: " + fmt.Sprintf(f, a...)) }
@@ -37,7 +36,7 @@ func (l engineLog) Errorf(f string, a ...any) {
 	// By how the engine's own lines begin: a client's name stands in others.
 	if strings.HasPrefix(f, "JetStream stream '") && strings.Contains(f, "critical write error") ||
 		strings.HasPrefix(f, "Filestore [") && strings.Contains(f, "] Critical write error") {
-		l.broken.Store(true)
+		l.broken()
 	}
 	l.log.Error("engine: " + s)
 }

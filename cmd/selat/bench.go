@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,7 @@ import (
 func newBenchCmd() *cobra.Command {
 	var o bench.Options
 	var asJSON bool
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine: the hub against the bare engine",
@@ -28,7 +31,12 @@ in a temporary folder under --dir and removed.`,
 			if err != nil {
 				return fmt.Errorf("making a folder to measure in: %w", err)
 			}
+			endProfile, err := startProfile(profile)
+			if err != nil {
+				return err
+			}
 			rep, err := run(cmd.Context(), bench.Options{Dir: dir, Objects: o.Objects, Progress: cmd.ErrOrStderr()})
+			err = errors.Join(err, endProfile())
 			if gone := os.RemoveAll(dir); err == nil && gone != nil {
 				err = fmt.Errorf("removing the measured folder: %w", gone)
 			}
@@ -47,6 +55,23 @@ in a temporary folder under --dir and removed.`,
 	)
 	cmd.PersistentFlags().StringVar(&o.Dir, "dir", "", "folder whose disk is measured (default: the system's temporary folder)")
 	cmd.PersistentFlags().IntVar(&o.Objects, "objects", 100_000, "about how many objects each phase moves")
+	cmd.PersistentFlags().StringVar(&profile, "cpuprofile", "", "write a processor profile to this file, for go tool pprof")
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// startProfile profiles the processor into a file until the function it
+// returns is called; without a name it does nothing.
+func startProfile(name string) (end func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("making the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("profiling: %w", err), f.Close())
+	}
+	return func() error { pprof.StopCPUProfile(); return f.Close() }, nil
 }

@@ -75,9 +75,13 @@ func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, l
 		}
 	}()
 	announce(cmd, h, l, web.URL())
-	<-ctx.Done()
-	fmt.Fprintln(cmd.ErrOrStderr(), "Closing the hub: submissions under way are answered first.")
-	return nil
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(cmd.ErrOrStderr(), "Closing the hub: submissions under way are answered first.")
+		return nil
+	case <-h.Failed():
+		return withHint(errors.New("the store failed to write, and the hub ends"), "the log says what failed; mend the disk and start the hub again: nothing accepted is lost")
+	}
 }
 
 // announce tells people what was recovered and where the hub is, and scripts

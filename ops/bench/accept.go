@@ -73,9 +73,16 @@ func (h *hub) seat(ctx context.Context, name string, kind policy.Kind) (*nats.Co
 	return nats.Connect(h.URL(), nats.UserCredentials(path))
 }
 
-// publishers connects n seats, spread over the members.
-func (h *hub) publishers(ctx context.Context, n int, tag string) ([]*nats.Conn, error) {
-	members := []string{"bn", "kh", "id", "la", "my", "mm", "ph", "sg", "th", "vn", "us"}
+// Submitting members. Objects of one member share messages, and each message
+// costs a sync: many publishers of one member are the easy case, many members
+// the hard one.
+var (
+	oneMember  = []string{"sg"}
+	allMembers = []string{"bn", "kh", "id", "la", "my", "mm", "ph", "sg", "th", "vn", "us"}
+)
+
+// publishers connects n seats, spread over members.
+func (h *hub) publishers(ctx context.Context, n int, members []string, tag string) ([]*nats.Conn, error) {
 	out := make([]*nats.Conn, n)
 	for i := range out {
 		nc, err := h.seat(ctx, fmt.Sprintf("%s/%s%d", members[i%len(members)], tag, i), policy.Publisher)
@@ -123,7 +130,7 @@ func Accept(ctx context.Context, o Options) (*Report, error) {
 				total = max(clients*20, o.Objects/20*min(clients, 10)/2)
 			}
 			o.say("hub: submissions of %d by %d publishers", size, clients)
-			row, messageBytes, err := h.accept(ctx, clients, size, total)
+			row, messageBytes, err := h.accept(ctx, clients, allMembers, size, total)
 			if err != nil {
 				return nil, err
 			}
@@ -143,13 +150,21 @@ func Accept(ctx context.Context, o Options) (*Report, error) {
 			rep.Rows = append(rep.Rows, row)
 		}
 	}
+	o.say("hub: submissions of 1 by 64 publishers of one member")
+	row, _, err := h.accept(ctx, 64, oneMember, 1, max(64*20, o.Objects/4))
+	if err != nil {
+		return nil, err
+	}
+	row.Name = "hub, one member"
+	row.against(a, many)
+	rep.Rows = append(rep.Rows, row)
 	return rep, nil
 }
 
 // accept has publishers submit until total objects are acknowledged, each
 // waiting for its receipt, and tells the mean message size the hub wrote.
-func (h *hub) accept(ctx context.Context, clients, size, total int) (Row, int, error) {
-	conns, err := h.publishers(ctx, clients, fmt.Sprintf("b%dx%d-", size, clients))
+func (h *hub) accept(ctx context.Context, clients int, members []string, size, total int) (Row, int, error) {
+	conns, err := h.publishers(ctx, clients, members, fmt.Sprintf("b%dx%d-m%d-", size, clients, len(members)))
 	if err != nil {
 		return Row{}, 0, err
 	}

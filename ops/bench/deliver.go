@@ -35,7 +35,7 @@ func Deliver(ctx context.Context, o Options) (*Report, error) {
 	}
 	defer h.Close() //nolint:errcheck // the folder is thrown away
 	o.say("filling the hub with %d objects", o.Objects)
-	fill, messageBytes, err := h.accept(ctx, 8, 1000, o.Objects)
+	fill, messageBytes, err := h.accept(ctx, 8, allMembers, 1000, o.Objects)
 	if err != nil {
 		return nil, fmt.Errorf("filling the hub: %w", err)
 	}
