@@ -27,7 +27,7 @@ func smallDisk(t *testing.T, size string) string {
 		t.Skipf("no small tmpfs can be mounted here, which needs root: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
 			t.Errorf("unmounting: %v: %s", err, out)
 		}
 	})

@@ -139,7 +139,7 @@ func (in *intake) examine(s *submission, a arrival) *stix.Finding {
 	if f := in.rates.objectsLeft(s.seat, a.at); f != nil {
 		return f
 	}
-	if err := in.h.diskError(); err != nil {
+	if err := in.h.diskRoom(a.msg.Size()); err != nil {
 		return &stix.Finding{Code: "disk-full", Message: "the hub's disk is full; send the same bytes again when its team has made room"}
 	}
 	if in.h.broken.Load() {

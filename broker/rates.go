@@ -121,3 +121,9 @@ func (l *load) give(account string, size int) {
 		delete(l.seats, account)
 	}
 }
+
+func (l *load) bytes() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
+}

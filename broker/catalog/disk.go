@@ -27,6 +27,8 @@ type disk struct {
 	vfs.FS
 	log  *slog.Logger
 	seal string
+	// failing lets the first failure mark the disk, and others wait for it.
+	failing sync.Once
 
 	waiting atomic.Int32 // writes that wait for room
 	opened  atomic.Bool  // until then nothing waits
@@ -55,18 +57,22 @@ func (d *disk) failure() error {
 // freeze breaks the index for this process; the next one may open it.
 func (d *disk) freeze(err error) bool { return d.broken.CompareAndSwap(nil, &err) }
 
-// fail breaks the index for good: the next process begins a new one.
+// fail breaks the index for good: the next process begins a new one. Whoever
+// is told of the damage finds it marked on disk.
 func (d *disk) fail(err error) {
 	if err == nil {
 		err = errFormat
 	}
-	if !d.freeze(err) {
-		return
-	}
-	d.log.Error("the index is damaged; it will be begun anew when it is next opened", "error", err)
-	if err := d.unseal(); err != nil {
-		d.log.Error("the damaged index could not be marked; remove its folder", "dir", filepath.Dir(d.seal), "error", err)
-	}
+	d.failing.Do(func() {
+		if d.failure() != nil {
+			return
+		}
+		d.log.Error("the index is damaged; it will be begun anew when it is next opened", "error", err)
+		if err := d.unseal(); err != nil {
+			d.log.Error("the damaged index could not be marked; remove its folder", "dir", filepath.Dir(d.seal), "error", err)
+		}
+		d.freeze(err)
+	})
 }
 
 // unseal removes the seal for good: also a crash right after must not bring it
