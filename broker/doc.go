@@ -18,15 +18,18 @@
 //
 // # Where things are
 //
-//	hub.go            start, recover, stop
+//	hub.go            start, stop; recover.go, storemeta.go, catchup.go what a kill left
 //	config.go         everything an operator can set
 //	engine.go         the embedded server; accounts.go and keys.go its identities
 //	directory.go      members, seats, communities; admin.go the acts that change them
 //	streams.go        one stream for each audience and level
 //	durables.go       who holds a consumer, kept equal to what policy says
-//	pipeline.go       decode, validate, mark, authorize, screen, deduplicate, store, receipt
-//	commit.go         group commit, one writer for each stream
-//	services.go       what a seat can ask
+//	pipeline.go       the stages from decode to screen; mark.go and authorize.go two of them
+//	ledger.go         what is new: one hash and one level for each version
+//	commit.go         group commit, one writer for each stream; message.go, send.go, mend.go
+//	receipt.go        what became of each object
+//	services.go       what a seat can ask; intake.go and rates.go how much
+//	observe.go        what metrics and health read
 //
 // What does not live here: the rules themselves (broker/policy), the index
 // (broker/catalog), STIX (stix), and anything that carries objects to other
