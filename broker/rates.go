@@ -26,7 +26,7 @@ const (
 
 // questionsPerSecond bounds what a seat may ask beside submitting; a busy
 // client asks a few times a minute.
-const questionsPerSecond = 200
+const questionsPerSecond = 1000
 
 // bucket is a token bucket: level tokens were left at time at.
 type bucket struct {
