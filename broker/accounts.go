@@ -94,7 +94,7 @@ func (h *Hub) accountOf(r *policy.Region, seat *policy.Seat) *jwt.AccountClaims 
 	// The revocation holds for whatever was issued until now; a user key is
 	// never issued twice.
 	now := time.Now().Add(time.Second)
-	if seat.Revoked || shut(r, seat.Member) {
+	if !r.MayConnect(seat) {
 		c.RevokeAt(jwt.All, now)
 	}
 	for _, user := range seat.Retired {

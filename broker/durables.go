@@ -131,14 +131,8 @@ func (h *Hub) enforce(ctx context.Context, old, next *policy.Region) error {
 
 // accountChanged reports whether the account of a seat must be pushed again.
 func accountChanged(old *policy.Region, was *policy.Seat, next *policy.Region, now *policy.Seat) bool {
-	return was.Revoked != now.Revoked || was.User != now.User || was.Account != now.Account ||
-		was.Kind != now.Kind || len(was.Retired) != len(now.Retired) ||
-		shut(old, was.Member) != shut(next, now.Member)
-}
-
-func shut(r *policy.Region, member string) bool {
-	m := r.Members[member]
-	return m == nil || m.Suspended
+	return old.MayConnect(was) != next.MayConnect(now) || was.User != now.User || was.Account != now.Account ||
+		was.Kind != now.Kind || len(was.Retired) != len(now.Retired)
 }
 
 // reconcile is enforce without a before: whatever durable exists without a

@@ -127,6 +127,13 @@ func (r *Region) entitled(m *Member, s Stream) Access {
 	return Access{Allowed: true, From: from, Code: "roster", Reason: fmt.Sprintf("member %s is on the roster of %s", m.Name, c.Name)}
 }
 
+// MayConnect is the rule of connecting at all: not for a revoked seat, nor for
+// one whose member is suspended or gone.
+func (r *Region) MayConnect(seat *Seat) bool {
+	m := r.Members[seat.Member]
+	return m != nil && !m.Suspended && !seat.Revoked
+}
+
 // Readable lists the streams a seat may read, sorted as Streams does.
 func (r *Region) Readable(seat *Seat) []Stream {
 	var out []Stream
