@@ -60,6 +60,21 @@ func startHub(ctx context.Context, dir string) (*hub, error) {
 	return &hub{Hub: h, dir: dir}, nil
 }
 
+// startBoth starts the bare engine and a hub on one disk.
+func startBoth(ctx context.Context, dir string) (r *raw, h *hub, done func(), err error) {
+	if r, err = startRaw(dir); err != nil {
+		return nil, nil, nil, err
+	}
+	if h, err = startHub(ctx, dir); err != nil {
+		r.close()
+		return nil, nil, nil, err
+	}
+	return r, h, func() {
+		h.Close() //nolint:errcheck // the folder is thrown away
+		r.close()
+	}, nil
+}
+
 // seat makes a seat and connects it.
 func (h *hub) seat(ctx context.Context, name string, kind policy.Kind) (*nats.Conn, error) {
 	creds, err := h.AddSeat(ctx, policy.Seat{Name: name, Kind: kind, Standing: policy.Organization, Ceiling: stix.Green})
@@ -97,16 +112,11 @@ func (h *hub) publishers(ctx context.Context, n int, members []string, tag strin
 // Accept measures objects acknowledged per second.
 func Accept(ctx context.Context, o Options) (*Report, error) {
 	rep := newReport("accept")
-	r, err := startRaw(o.Dir)
+	r, h, done, err := startBoth(ctx, o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
-	h, err := startHub(ctx, o.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer h.Close() //nolint:errcheck // the folder is thrown away
+	defer done()
 	o.say("raw (a): one message for each object, atomic batches of 1,000, 8 clients")
 	a, err := r.batches(ctx, o.Objects)
 	if err != nil {

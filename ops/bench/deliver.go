@@ -24,16 +24,11 @@ const (
 // same messages.
 func Deliver(ctx context.Context, o Options) (*Report, error) {
 	rep := newReport("deliver")
-	r, err := startRaw(o.Dir)
+	r, h, done, err := startBoth(ctx, o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
-	h, err := startHub(ctx, o.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer h.Close() //nolint:errcheck // the folder is thrown away
+	defer done()
 	o.say("filling the hub with %d objects", o.Objects)
 	fill, messageBytes, err := h.accept(ctx, 8, allMembers, 1000, o.Objects)
 	if err != nil {
