@@ -53,8 +53,9 @@ type board struct {
 	folded bool // rows come at the end: each is many objects
 	over   bool // nothing more arrives: what is missing is wrong
 
-	first int // row that is not complete
-	open  int // lines on the screen below the complete ones
+	first   int      // row that is not complete
+	open    int      // lines on the screen below the complete ones
+	written []string // the complete rows, as they were written
 }
 
 func newBoard(o *Options, x *show) *board {
@@ -109,8 +110,10 @@ func (b *board) draw() {
 		if !b.live && !complete && !b.over {
 			return
 		}
-		b.row(rows[i])
+		label, cells := b.row(rows[i])
+		b.line(label, cells)
 		if complete && i == b.first || b.over {
+			b.written = append(b.written, cells)
 			b.first++
 			continue
 		}
@@ -127,26 +130,42 @@ func (b *board) complete(r *row) bool {
 	return true
 }
 
-// finish writes what is not written yet; nothing more arrives.
+// finish writes what is not written yet, and again the rows to which something
+// came after they were complete: that is wrong, and must be seen. Nothing more
+// arrives.
 func (b *board) finish() {
 	b.over = true
 	if b.folded && b.live {
 		fmt.Fprint(b.out, "\r\x1b[K")
 	}
 	b.folded = false
+	before := b.written
 	b.draw()
+	told := false
+	for i, was := range before {
+		label, cells := b.row(b.show.rows[i])
+		if cells == was {
+			continue
+		}
+		if !told {
+			b.line(" Wrong since they were written:", "")
+			told = true
+		}
+		b.line(label, cells)
+	}
 }
 
-func (b *board) row(r *row) {
+// row is the label of a row and what became of it at each seat.
+func (b *board) row(r *row) (label, cells string) {
 	what := fit(r.typ, widths[3]-1)
 	if n := len(r.places); n != 1 {
 		what = fit(r.typ, widths[3]-3-len(strconv.Itoa(n))) + " ×" + strconv.Itoa(n)
 	}
-	var cells strings.Builder
+	var marks strings.Builder
 	for _, s := range b.show.readers {
-		cells.WriteString(b.mark(b.show.cell(r, s)) + " ")
+		marks.WriteString(b.mark(b.show.cell(r, s)) + " ")
 	}
-	b.line(" "+strings.Join(b.labels(r.from, shout(r.level), r.to, what), " "), cells.String())
+	return " " + strings.Join(b.labels(r.from, shout(r.level), r.to, what), " "), marks.String()
 }
 
 func (b *board) mark(c cell) string {

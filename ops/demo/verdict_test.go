@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"io/fs"
 	"net/netip"
@@ -133,5 +134,22 @@ func TestTheFeedSaysTheLevelsThatTheScriptStates(t *testing.T) {
 	}
 	if len(seen) != len(stix.Levels) {
 		t.Errorf("the feed has levels %v", seen)
+	}
+}
+
+func TestWhatCameToARowAfterItWasWrittenIsShown(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		x, _, at := quietShow(t)
+		var out bytes.Buffer
+		x.board = newBoard(&Options{Out: &out, Live: live}, x)
+		x.tally.note("my/soc", at, time.Now())
+		x.board.draw()
+		x.tally.note("us/soc", at, time.Now())
+		x.board.finish()
+		const row = " sg   AMBER        asean    indicator         "
+		want := row + "✓ ·\n Wrong since they were written:\n" + row + "✓ !\n"
+		if got := strings.ReplaceAll(out.String(), "\x1b[K", ""); got != want {
+			t.Errorf("live %v: written\n%s, want\n%s", live, got, want)
+		}
 	}
 }
