@@ -1,0 +1,16 @@
+// Package pattern reads STIX patterns (STIX 2.1 §9): what an indicator says is
+// to be looked for.
+//
+// [Parse] turns a pattern into a tree, [Pattern.String] writes the tree in one
+// canonical spelling, and [Check] says of a pattern what is wrong with it
+// without building anything that outlives the call.
+//
+// The language is that of STIX 2.1 errata 01: keywords in capitals, true and
+// false in lower case, START and STOP with timestamps, EXISTS and NOT EXISTS.
+// Three things that its grammar can spell are refused all the same, for they
+// have no meaning in §9: an index below 0, WITHIN 0 SECONDS and REPEATS 0 TIMES.
+//
+// Patterns come from strangers. Time and memory are linear in the length of a
+// pattern, which is at most [MaxLength]; parentheses nest at most [MaxNesting]
+// deep; and no message is longer than 300 bytes.
+package pattern

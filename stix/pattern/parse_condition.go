@@ -1,0 +1,282 @@
+package pattern
+
+import "strconv"
+
+// conditionOr reads what is in brackets or in parentheses inside them.
+func (p *parser) conditionOr(depth int) *Condition {
+	first := p.conditionAnd(depth)
+	if p.tok.kind != wordOr {
+		return first
+	}
+	mark := len(p.conditions)
+	p.conditions = append(p.conditions, first)
+	for p.tok.kind == wordOr {
+		p.next()
+		p.conditions = append(p.conditions, p.conditionAnd(depth))
+	}
+	return p.joinConditions(Or, mark)
+}
+
+func (p *parser) conditionAnd(depth int) *Condition {
+	first := p.condition(depth)
+	if p.tok.kind != wordAnd {
+		return first
+	}
+	mark := len(p.conditions)
+	p.conditions = append(p.conditions, first)
+	for p.tok.kind == wordAnd {
+		p.next()
+		p.conditions = append(p.conditions, p.condition(depth))
+	}
+	return p.joinConditions(And, mark)
+}
+
+// joinConditions makes one node of the operands from mark on.
+func (p *parser) joinConditions(op ConditionOp, mark int) *Condition {
+	if p.err != nil {
+		return nil
+	}
+	c := p.nodes.conditions.one()
+	c.Op = op
+	c.Operands = p.nodes.compared.copy(p.conditions[mark:])
+	c.Pos = c.Operands[0].Pos
+	p.conditions = p.conditions[:mark]
+	return c
+}
+
+// condition reads parentheses or one comparison.
+func (p *parser) condition(depth int) *Condition {
+	if p.tok.kind == openParen {
+		if depth == MaxNesting {
+			p.fail(p.tok.start, "parentheses nest at most %d deep: remove those that change nothing", MaxNesting)
+			return nil
+		}
+		p.next()
+		c := p.conditionOr(depth + 1)
+		p.take(closeParen, "AND, OR or )")
+		return c
+	}
+	comparison := p.comparison()
+	if p.err != nil {
+		return nil
+	}
+	c := p.nodes.conditions.one()
+	c.Comparison, c.Pos = comparison, comparison.Pos
+	return c
+}
+
+func (p *parser) comparison() *Comparison {
+	c := p.nodes.comparisons.one()
+	c.Pos = p.tok.start
+	switch p.tok.kind {
+	case wordNot:
+		c.Not = true
+		p.next()
+		p.take(wordExists, "EXISTS, or the object path before NOT,")
+		fallthrough
+	case wordExists:
+		if !c.Not {
+			p.next()
+		}
+		c.Op = Exists
+		p.path(&c.Path)
+		return c
+	}
+	p.path(&c.Path)
+	if p.tok.kind == wordNot {
+		c.Not = true
+		p.next()
+	}
+	p.operator(c)
+	return c
+}
+
+// operator reads the operator and the constant it takes.
+func (p *parser) operator(c *Comparison) {
+	switch p.tok.kind {
+	case equalSign:
+		c.Op = Equal
+	case notEqualSign:
+		c.Op = NotEqual
+	case greaterSign:
+		c.Op = Greater
+	case lessSign:
+		c.Op = Less
+	case greaterOrEqualSign:
+		c.Op = GreaterOrEqual
+	case lessOrEqualSign:
+		c.Op = LessOrEqual
+	case wordIn:
+		c.Op = In
+	case wordLike:
+		c.Op = Like
+	case wordMatches:
+		c.Op = Matches
+	case wordIsSubset:
+		c.Op = IsSubset
+	case wordIsSuperset:
+		c.Op = IsSuperset
+	default:
+		p.expected("a comparison operator such as = or LIKE")
+		return
+	}
+	p.next()
+	run := &p.nodes.values
+	run.begin()
+	switch c.Op {
+	case In:
+		p.set()
+	case Like, Matches, IsSubset, IsSuperset:
+		if p.tok.kind != text {
+			p.expected("a string between two '")
+			return
+		}
+		p.value()
+	case Greater, Less, GreaterOrEqual, LessOrEqual:
+		if p.tok.kind == boolean {
+			p.fail(p.tok.start, "true and false have no order: compare them with = or !=")
+			return
+		}
+		p.value()
+	default:
+		p.value()
+	}
+	c.Values = run.end()
+}
+
+// set reads the constants after IN.
+func (p *parser) set() {
+	p.take(openParen, "( and a list of constants")
+	if p.tok.kind == closeParen {
+		p.next()
+		return
+	}
+	p.value()
+	for p.tok.kind == comma {
+		p.next()
+		p.value()
+	}
+	p.take(closeParen, "a comma or )")
+}
+
+// value reads one constant.
+func (p *parser) value() {
+	t := p.tok
+	v := Value{Pos: t.start}
+	from, to := t.start, t.end
+	switch t.kind {
+	case text:
+		v.Kind = String
+		from, to = from+1, to-1
+	case integer:
+		v.Kind = Integer
+	case float:
+		v.Kind = Float
+	case boolean:
+		v.Kind = Boolean
+	case binary:
+		v.Kind = Binary
+		from, to = from+2, to-1
+	case hexadecimal:
+		v.Kind = Hex
+		from, to = from+2, to-1
+	case timestamp:
+		v.Kind = Timestamp
+		from, to = from+2, to-1
+	default:
+		p.expectedValue()
+		return
+	}
+	v.Text = p.src[from:to]
+	if t.escaped && !p.verbatim {
+		v.Text = unescape(v.Text)
+	}
+	p.nodes.values.add(v)
+	p.next()
+}
+
+func (p *parser) expectedValue() {
+	if k := p.tok.kind; k == hyphenName || k == name && p.hint() == "" {
+		p.fail(p.tok.start, "a constant is expected, not %s: put strings between two '",
+			p.quote(p.tok.start, p.tok.end))
+		return
+	}
+	p.expected("a constant such as 'text', 42 or true")
+}
+
+// path reads an object path.
+func (p *parser) path(path *Path) {
+	t := p.tok
+	if t.kind != name && t.kind != hyphenName {
+		p.expected("an object path such as file:name")
+		return
+	}
+	path.Type, path.Pos = p.src[t.start:t.end], t.start
+	p.next()
+	if p.tok.kind == dot {
+		p.fail(p.tok.start, "a colon is expected, not a point: write the type, a colon and the property, as in file:size")
+		return
+	}
+	p.take(colon, "a colon and a property, as in file:size,")
+	run := &p.nodes.steps
+	run.begin()
+	p.property()
+	for {
+		switch p.tok.kind {
+		case dot:
+			p.next()
+			p.property()
+		case openBracket:
+			p.next()
+			p.index()
+		default:
+			path.Steps = run.end()
+			return
+		}
+	}
+}
+
+// property reads the name of a property or a key.
+func (p *parser) property() {
+	t := p.tok
+	s := Step{Name: p.src[t.start:t.end]}
+	switch {
+	case t.kind == name:
+	case t.kind == text:
+		s.Name = s.Name[1 : len(s.Name)-1]
+		if t.escaped && !p.verbatim {
+			s.Name = unescape(s.Name)
+		}
+	case t.kind == hyphenName, t.kind == boolean, t.kind >= wordAnd:
+		p.fail(t.start, "%[1]s is no bare name of a property: put it in quotes, as '%[1]s'", p.quote(t.start, t.end))
+		return
+	default:
+		p.expected("the name of a property")
+		return
+	}
+	p.nodes.steps.add(s)
+	p.next()
+}
+
+// index reads the index of a list after its opening bracket.
+func (p *parser) index() {
+	s := Step{Kind: AnyIndex}
+	t := p.tok
+	switch t.kind {
+	case asterisk:
+	case integer:
+		s.Kind = Index
+		n, err := strconv.ParseInt(p.src[t.start:t.end], 10, 32)
+		if err != nil || n < 0 {
+			p.fail(t.start, "an index is a whole number from 0 to %d", MaxIndex)
+			return
+		}
+		s.Index = int(n)
+	default:
+		p.expected("an index or *")
+		return
+	}
+	p.nodes.steps.add(s)
+	p.next()
+	p.take(closeBracket, "]")
+}
