@@ -222,7 +222,7 @@ func TestCorpusIdentifiersOfObservables(t *testing.T) {
 		for i := range objects {
 			o := &objects[i]
 			_, u, ok := splitID([]byte(o.ID))
-			if classes[o.Type].class != observable || !ok || u[14] != '5' {
+			if _, isSCO := scoContributors[o.Type]; !isSCO || !ok || u[14] != '5' {
 				continue
 			}
 			id, _, err := DeterministicID(o.Raw)
