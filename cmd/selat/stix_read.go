@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/stix"
+)
+
+// errNoObject is the end of a verb that was given nothing to look at.
+var errNoObject = errors.New("there is no object in the input")
+
+// stixItem is one thing in an input: an object, or what cannot be read as one.
+type stixItem struct {
+	file   string
+	number int // in its file, from 0
+	place  place
+	// pointer is where its bundle has it, such as /objects/3; "" outside of one.
+	pointer string
+	raw     []byte        // nil for broken JSON
+	object  *stix.Object  // nil for what cannot be read as one
+	fault   *stix.Finding // why not, then
+}
+
+// findings are all that is wrong with the item, errors first.
+func (it *stixItem) findings() []stix.Finding {
+	if it.fault != nil {
+		return []stix.Finding{*it.fault}
+	}
+	return it.object.Findings
+}
+
+// id is the object's identifier, if it can be told.
+func (it *stixItem) id() string {
+	if it.object == nil {
+		return ""
+	}
+	return it.object.ID
+}
+
+// name is how an item is called where it has no identifier.
+func (it *stixItem) name() string {
+	if id := it.id(); id != "" {
+		return id
+	}
+	return fmt.Sprintf("object %d", it.number+1)
+}
+
+// stixInput finds the items of one input, holding one of them at a time. Each
+// is held to the same rules as in a submission.
+type stixInput struct {
+	file   string
+	track  *tracker
+	reader *stix.Reader
+
+	number int
+	// list tells that the item before stood in a bundle's list, element which
+	// of it that was; astray, that broken JSON lies before the next.
+	list, astray bool
+	element      int
+	envelope     []byte
+}
+
+func newStixInput(file string, in io.Reader) *stixInput {
+	t := newTracker(in)
+	return &stixInput{file: file, track: t, reader: stix.NewReader(t, stix.Limits{}), element: -1}
+}
+
+// next returns io.EOF after the last item.
+func (in *stixInput) next() (*stixItem, error) {
+	raw, err := in.reader.Next()
+	var fault *stix.Finding
+	if err != nil && !errors.As(err, &fault) {
+		if errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		}
+		return nil, fmt.Errorf("reading %s: %w", in.file, err)
+	}
+	it := &stixItem{file: in.file, number: in.number, raw: raw, fault: fault}
+	in.number++
+	it.place = in.track.to(in.reader.Offset())
+	if in.follow(it); in.list {
+		it.pointer = "/objects/" + strconv.Itoa(in.element)
+	}
+	if fault != nil {
+		in.astray = fault.Code == "malformed-json"
+		it.fault.Path = it.pointer + it.fault.Path
+		return it, nil
+	}
+	return it, in.check(it)
+}
+
+// follow keeps count of the list that items stand in, by what stands before
+// them: a bracket or a comma. Where that is not known the count goes on.
+func (in *stixInput) follow(it *stixItem) {
+	switch before := in.track.before; {
+	case in.astray:
+		in.list, in.element = false, -1
+	case it.place.Line == 0:
+		in.element++
+	case before == '[':
+		in.list, in.element = true, 0
+	case before == ',':
+		in.list = true
+		in.element++
+	default:
+		in.list, in.element = false, -1
+	}
+}
+
+// check reads the item's object. What stands in a bundle is put into one, so
+// that a bundle within a bundle is not taken apart.
+func (in *stixInput) check(it *stixItem) error {
+	payload, pointer := it.raw, ""
+	if it.pointer != "" {
+		in.envelope = append(in.envelope[:0], `{"objects":[`...)
+		in.envelope = append(in.envelope, it.raw...)
+		in.envelope = append(in.envelope, `]}`...)
+		payload, pointer = in.envelope, "/objects/0"
+	}
+	objects, err := stix.Split(payload, stix.Limits{})
+	switch {
+	case errors.As(err, &it.fault):
+		it.fault.Path = it.pointer + strings.TrimPrefix(it.fault.Path, pointer)
+		return nil
+	case err != nil:
+		return err
+	case len(objects) != 1:
+		return fmt.Errorf("byte %d of %s is read as %s", it.place.Byte, in.file, counted(len(objects), "object"))
+	}
+	o := &objects[0]
+	o.Raw = it.raw
+	o.Pointer = it.pointer
+	for i, f := range o.Findings {
+		o.Findings[i].Path = it.pointer + strings.TrimPrefix(f.Path, pointer)
+	}
+	for i, m := range o.MarkingRefs {
+		o.MarkingRefs[i].Path = it.pointer + strings.TrimPrefix(m.Path, pointer)
+	}
+	it.object = o
+	return nil
+}
+
+// readStix hands each item of the sources to visit, in order. A source that
+// cannot be read does not keep the others from being read: the error names them
+// all. An error of visit ends the reading.
+func readStix(ctx context.Context, sources []client.Source, p *stixProgress, visit func(*stixItem) error) error {
+	p.expect(sources)
+	defer p.finish()
+	var unread error
+	for _, src := range sources {
+		stop, err := readStixSource(ctx, src, p, visit)
+		unread = errors.Join(unread, err)
+		if stop {
+			break
+		}
+	}
+	return unread
+}
+
+func readStixSource(ctx context.Context, src client.Source, p *stixProgress, visit func(*stixItem) error) (stop bool, err error) {
+	r, err := src.Open()
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	in := newStixInput(src.Name, p.follow(r))
+	for {
+		if err := ctx.Err(); err != nil {
+			return true, err
+		}
+		it, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		p.object()
+		if err := visit(it); err != nil {
+			return true, err
+		}
+	}
+}
+
+// onceSources are inputs that are read once, as they come; - is standard input.
+func onceSources(cmd *cobra.Command, files []string) ([]client.Source, error) {
+	sources := make([]client.Source, len(files))
+	stdin := false
+	for i, name := range files {
+		if name != "-" {
+			sources[i] = client.File(name)
+			continue
+		}
+		if stdin {
+			return nil, usage(cmd, errors.New("- is named twice, and standard input can be read only once"))
+		}
+		stdin = true
+		sources[i] = client.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(cmd.InOrStdin()), nil }}
+	}
+	return sources, nil
+}

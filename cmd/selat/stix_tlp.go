@@ -1,0 +1,158 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/stix"
+)
+
+func newStixTLPCmd() *cobra.Command {
+	summary := false
+	cmd := &cobra.Command{
+		Use:   "tlp FILE...",
+		Short: "Tell the effective TLP of each object, and why",
+		Long: `Tells of each object which TLP it stands under, by which marking, and where it
+refers to it. The strictest of all TLP markings counts, on the object and on its
+parts. A question mark stands where nobody can tell: a marking whose definition
+is not in the files, one that says TLP under an identifier that is not TLP's, or
+markings that cannot be read. A hyphen stands for no TLP marking at all.
+
+Marking definitions are looked for in all files named, so one that was sent
+earlier can be named beside them.
+
+Exit code: 0 the TLP of every object can be told, 3 of some not, 4 of none, 1 a
+file cannot be read or nothing is in it, 2 the command line cannot be understood.`,
+		Example: `  selat stix tlp report.json
+  selat stix tlp --summary report.json our-markings.json
+  selat stix tlp --json report.json | jq -r 'select(.tlp=="red").id'`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error { return stixTLP(cmd, files, summary) },
+	}
+	jsonFlag(cmd)
+	cmd.Flags().BoolVar(&summary, "summary", false, "print the totals only")
+	return cmd
+}
+
+// tlpJSON is what is told of one object, as a line of JSON.
+type tlpJSON struct {
+	File   string `json:"file"`
+	Object int    `json:"object"` // in its file, from 0
+	ID     string `json:"id,omitempty"`
+	Type   string `json:"type,omitempty"`
+	// TLP is absent where it cannot be told, "none" where there is none.
+	TLP      string         `json:"tlp,omitempty"`
+	Marking  string         `json:"marking,omitempty"`
+	Path     string         `json:"path,omitempty"`
+	Findings []stix.Finding `json:"findings,omitempty"`
+}
+
+func stixTLP(cmd *cobra.Command, files []string, summary bool) (err error) {
+	sources, release, err := openSources(cmd, files)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	progress := newStixProgress(cmd, false)
+	definitions, err := readDefinitions(cmd, sources, progress)
+	if err != nil {
+		return err
+	}
+	out := newTLPOutput(cmd, len(files) > 1, summary)
+	err = readStix(cmd.Context(), sources, progress, func(it *stixItem) error {
+		line := tlpOf(it, definitions.resolve)
+		if !summary {
+			progress.finish()
+		}
+		return out.line(it, line)
+	})
+	if err := errors.Join(err, out.end()); err != nil {
+		return err
+	}
+	return out.totals.exit()
+}
+
+// tlpOf tells the effective TLP of an item.
+func tlpOf(it *stixItem, resolve func(string) (*stix.Definition, bool)) tlpJSON {
+	line := tlpJSON{File: it.file, Object: it.number, ID: it.id()}
+	if it.fault != nil {
+		line.Findings = it.findings()
+		return line
+	}
+	line.Type = it.object.Type
+	for _, f := range it.object.Findings {
+		if aboutMarkings(strings.TrimPrefix(f.Path, it.pointer)) && f.Severity == stix.Error {
+			line.Findings = append(line.Findings, f)
+		}
+	}
+	m, findings := it.object.Mark(resolve)
+	line.Findings = append(line.Findings, findings...)
+	for _, f := range line.Findings {
+		if f.Severity == stix.Error {
+			return line // nobody can rely on the level
+		}
+	}
+	line.TLP, line.Marking, line.Path = m.Level.String(), m.ID, m.Path
+	return line
+}
+
+// aboutMarkings tells of a finding's path within its object whether the
+// object's markings may have been read wrongly for it.
+func aboutMarkings(path string) bool {
+	for _, p := range []string{"/type", "/object_marking_refs", "/granular_markings"} {
+		if path == p || strings.HasPrefix(path, p+"/") {
+			return true
+		}
+	}
+	return path == ""
+}
+
+// definitionsRead are the marking-definitions of the input, by id; nil for an
+// id under which several stand that are not the same.
+type definitionsRead map[string]*definitionRead
+
+type definitionRead struct {
+	*stix.Definition
+	hash  [sha256.Size]byte
+	sound bool
+}
+
+func readDefinitions(cmd *cobra.Command, sources []client.Source, p *stixProgress) (definitionsRead, error) {
+	read := definitionsRead{}
+	err := readStix(cmd.Context(), sources, p, func(it *stixItem) error {
+		if it.object != nil && it.object.Definition != nil {
+			read.add(it.object)
+		}
+		return nil
+	})
+	return read, err
+}
+
+func (d definitionsRead) add(o *stix.Object) {
+	if other, twice := d[o.ID]; twice && (other == nil || other.hash != o.Hash) {
+		d[o.ID] = nil // nobody can say which is meant
+		return
+	}
+	sound := true
+	for _, f := range o.Findings {
+		sound = sound && f.Severity != stix.Error
+	}
+	d[o.ID] = &definitionRead{o.Definition, o.Hash, sound}
+}
+
+// resolve answers as the hub does about what a submission carries.
+func (d definitionsRead) resolve(id string) (*stix.Definition, bool) {
+	switch def, here := d[id]; {
+	case !here:
+		_, known := stix.KnownTLP(id)
+		return nil, known
+	case def == nil:
+		return nil, false
+	default:
+		return def.Definition, def.sound || def.LooksTLP
+	}
+}
