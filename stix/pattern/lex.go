@@ -9,31 +9,31 @@ import (
 type kind uint8
 
 const (
-	failed kind = iota // the lexer has found what it has no token for
-	end
-	openBracket
-	closeBracket
-	openParen
-	closeParen
-	colon
-	dot
-	comma
-	asterisk
-	equalSign
-	notEqualSign
-	greaterSign
-	lessSign
-	greaterOrEqualSign
-	lessOrEqualSign
-	name
-	hyphenName // a name with a hyphen, which only types of objects may have
-	integer
-	float
-	text
-	boolean
-	binary
-	hexadecimal
-	timestamp
+	tokFailed kind = iota // the lexer has found what it has no token for
+	tokEnd
+	tokOpenBracket
+	tokCloseBracket
+	tokOpenParen
+	tokCloseParen
+	tokColon
+	tokDot
+	tokComma
+	tokAsterisk
+	tokEqualSign
+	tokNotEqualSign
+	tokGreaterSign
+	tokLessSign
+	tokGreaterOrEqualSign
+	tokLessOrEqualSign
+	tokName
+	tokHyphenName // a name with a hyphen, which only types of objects may have
+	tokInteger
+	tokFloat
+	tokText
+	tokBoolean
+	tokBinary
+	tokHexadecimal
+	tokTimestamp
 	// Keywords from here on.
 	wordAnd
 	wordOr
@@ -53,12 +53,6 @@ const (
 	wordTimes
 	wordLast // reserved, and in no rule
 )
-
-// keywords in the order of their kinds, from wordAnd.
-var keywords = [...]string{
-	"AND", "OR", "NOT", "FOLLOWEDBY", "IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET",
-	"EXISTS", "START", "STOP", "WITHIN", "SECONDS", "REPEATS", "TIMES", "LAST",
-}
 
 // maxKeyword is the length of the longest keyword.
 const maxKeyword = len("FOLLOWEDBY")
@@ -101,9 +95,9 @@ func keyword(s string) kind {
 	case "LAST":
 		return wordLast
 	case "true", "false":
-		return boolean
+		return tokBoolean
 	}
-	return name
+	return tokName
 }
 
 // class says what a token that begins with this byte can be.
@@ -124,8 +118,8 @@ var (
 	classes [256]class
 	parts   [256]bool
 	marks   = [256]kind{
-		'[': openBracket, ']': closeBracket, '(': openParen, ')': closeParen,
-		':': colon, ',': comma, '*': asterisk,
+		'[': tokOpenBracket, ']': tokCloseBracket, '(': tokOpenParen, ')': tokCloseParen,
+		':': tokColon, ',': tokComma, '*': tokAsterisk,
 	}
 )
 
@@ -143,7 +137,7 @@ func init() {
 	classes['_'], parts['_'] = letter, true
 	classes['+'], classes['-'] = sign, sign
 	for c, k := range marks {
-		if k != failed {
+		if k != tokFailed {
 			classes[c] = mark
 		}
 	}
@@ -185,7 +179,7 @@ func (p *parser) next() {
 			return
 		}
 	}
-	p.tok = token{kind: end, start: len(src), end: len(src)}
+	p.tok = token{kind: tokEnd, start: len(src), end: len(src)}
 }
 
 // skip returns the length of the comment or blank beyond ASCII at i, or 0.
@@ -223,16 +217,16 @@ func isBlank(r rune) bool {
 
 // name reads a name, a keyword, or a constant that begins with a letter.
 func (p *parser) name(i int) {
-	src, k, n := p.src, name, i+1
+	src, k, n := p.src, tokName, i+1
 	for ; n < len(src); n++ {
 		if !parts[src[n]] {
 			if src[n] != '-' {
 				break
 			}
-			k = hyphenName
+			k = tokHyphenName
 		}
 	}
-	if k == name && n-i <= maxKeyword {
+	if k == tokName && n-i <= maxKeyword {
 		if n-i == 1 && n < len(src) && src[n] == '\'' && p.prefixed(i) {
 			return
 		}
@@ -248,7 +242,7 @@ func (p *parser) special(i int) {
 	if i+1 < len(src) {
 		after = src[i+1]
 	}
-	k, n := failed, 1
+	k, n := tokFailed, 1
 	switch {
 	case c == '\'':
 		p.text(i)
@@ -257,21 +251,21 @@ func (p *parser) special(i int) {
 		p.number(i)
 		return
 	case c == '.':
-		k = dot
+		k = tokDot
 	case c == '=' && after == '=':
-		k, n = equalSign, 2
+		k, n = tokEqualSign, 2
 	case c == '=':
-		k = equalSign
+		k = tokEqualSign
 	case c == '!' && after == '=', c == '<' && after == '>':
-		k, n = notEqualSign, 2
+		k, n = tokNotEqualSign, 2
 	case c == '<' && after == '=':
-		k, n = lessOrEqualSign, 2
+		k, n = tokLessOrEqualSign, 2
 	case c == '<':
-		k = lessSign
+		k = tokLessSign
 	case c == '>' && after == '=':
-		k, n = greaterOrEqualSign, 2
+		k, n = tokGreaterOrEqualSign, 2
 	case c == '>':
-		k = greaterSign
+		k = tokGreaterSign
 	default:
 		p.strange(i)
 		return

@@ -11,7 +11,7 @@ func (p *parser) number(i int) {
 	first := n
 	n = p.digits(n)
 	if n+1 < len(src) && src[n] == '.' && classes[src[n+1]] == digit {
-		p.tok = token{kind: float, start: i, end: p.digits(n + 1)}
+		p.tok = token{kind: tokFloat, start: i, end: p.digits(n + 1)}
 		return
 	}
 	switch {
@@ -20,7 +20,7 @@ func (p *parser) number(i int) {
 	case n-first > 1 && src[first] == '0':
 		p.fail(first, "a number has no leading 0: write %s", p.quote(first+1, n))
 	default:
-		p.tok = token{kind: integer, start: i, end: n}
+		p.tok = token{kind: tokInteger, start: i, end: n}
 	}
 }
 
@@ -39,7 +39,7 @@ func (p *parser) text(i int) {
 	for n := i + 1; n < len(src); n++ {
 		switch src[n] {
 		case '\'':
-			p.tok = token{kind: text, escaped: escaped, start: i, end: n + 1}
+			p.tok = token{kind: tokText, escaped: escaped, start: i, end: n + 1}
 			return
 		case '\\':
 			escaped = true
@@ -83,15 +83,15 @@ func (p *parser) prefixed(i int) bool {
 	p.tok = token{start: i, end: from + n + 1}
 	switch {
 	case prefix == 't' && isTimestamp(s):
-		p.tok.kind = timestamp
+		p.tok.kind = tokTimestamp
 	case prefix == 't':
 		p.fail(i, "this is no timestamp: write it as t'2016-05-12T08:17:27.000Z', in UTC")
 	case prefix == 'h' && isHex(s):
-		p.tok.kind = hexadecimal
+		p.tok.kind = tokHexadecimal
 	case prefix == 'h':
 		p.fail(i, "this is no hex: write two of 0-9, a-f for every byte, as in h'ffd8'")
 	case isBase64(s):
-		p.tok.kind = binary
+		p.tok.kind = tokBinary
 	default:
 		p.fail(i, "this is no base64: write it in fours, padded with =, as in b'AQIDBA=='")
 	}

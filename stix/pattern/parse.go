@@ -52,6 +52,8 @@ type parser struct {
 	// repeated is where a qualifier follows another of its kind on the same
 	// brackets, 0 for nowhere.
 	repeated int
+	// qualified tells that there are qualifiers at all.
+	qualified bool
 	// verbatim leaves strings as they are written, with their escapes.
 	verbatim bool
 }
@@ -63,7 +65,7 @@ func (p *parser) release(pool *sync.Pool) {
 	if cap(p.observations) > maxKept || cap(p.conditions) > maxKept {
 		p.observations, p.conditions = nil, nil
 	}
-	p.src, p.tok, p.err, p.repeated = "", token{}, nil, 0
+	p.src, p.tok, p.err, p.repeated, p.qualified = "", token{}, nil, 0, false
 	p.observations, p.conditions = p.observations[:0], p.conditions[:0]
 	pool.Put(p)
 }
@@ -79,7 +81,7 @@ func (p *parser) pattern() *Observation {
 	}
 	p.next()
 	root := p.followedBy(0)
-	if p.err == nil && p.tok.kind != end {
+	if p.err == nil && p.tok.kind != tokEnd {
 		p.expected("AND, OR, FOLLOWEDBY, a qualifier (WITHIN, REPEATS, START) or the end")
 	}
 	return root
@@ -165,23 +167,23 @@ func (p *parser) joinObservations(op ObservationOp, mark int) *Observation {
 // observation reads brackets or parentheses and the qualifiers after them.
 func (p *parser) observation(depth int) *Observation {
 	var o *Observation
-	brackets := p.tok.kind == openBracket
+	brackets := p.tok.kind == tokOpenBracket
 	switch p.tok.kind {
-	case openBracket:
+	case tokOpenBracket:
 		pos := p.tok.start
 		p.next()
 		c := p.conditionOr(0)
-		p.take(closeBracket, "AND, OR or ]")
+		p.take(tokCloseBracket, "AND, OR or ]")
 		o = p.nodes.observations.one()
 		o.Condition, o.Pos = c, pos
-	case openParen:
+	case tokOpenParen:
 		if depth == MaxNesting {
 			p.fail(p.tok.start, "parentheses nest at most %d deep: remove those that change nothing", MaxNesting)
 			return nil
 		}
 		p.next()
 		o = p.followedBy(depth + 1)
-		p.take(closeParen, "AND, OR, FOLLOWEDBY, a qualifier (WITHIN, REPEATS, START) or )")
+		p.take(tokCloseParen, "AND, OR, FOLLOWEDBY, a qualifier (WITHIN, REPEATS, START) or )")
 	default:
 		p.expectedObservation()
 	}
@@ -195,7 +197,7 @@ func (p *parser) observation(depth int) *Observation {
 }
 
 func (p *parser) expectedObservation() {
-	if k := p.tok.kind; k == name || k == hyphenName || k == wordExists || k == wordNot {
+	if k := p.tok.kind; k == tokName || k == tokHyphenName || k == wordExists || k == wordNot {
 		p.fail(p.tok.start, "[ is expected, not %s: put the comparison in brackets, as in [file:size = 1280]",
 			p.quote(p.tok.start, p.tok.end))
 		return
@@ -206,6 +208,7 @@ func (p *parser) expectedObservation() {
 // qualifiers reads the qualifiers of o and adds them to those it has, from
 // inside its parentheses.
 func (p *parser) qualifiers(o *Observation, brackets bool) {
+	p.qualified = true
 	var seen [StartStop + 1]bool
 	run := &p.nodes.qualifiers
 	run.begin()
@@ -249,7 +252,7 @@ func (p *parser) qualifiers(o *Observation, brackets bool) {
 // seconds reads the number after WITHIN.
 func (p *parser) seconds() float64 {
 	t := p.tok
-	if t.kind != integer && t.kind != float {
+	if t.kind != tokInteger && t.kind != tokFloat {
 		p.expected("a number of seconds")
 		return 0
 	}
@@ -265,7 +268,7 @@ func (p *parser) seconds() float64 {
 // times reads the number after REPEATS.
 func (p *parser) times() int {
 	t := p.tok
-	if t.kind != integer {
+	if t.kind != tokInteger {
 		p.expected("a whole number")
 		return 0
 	}
@@ -287,11 +290,11 @@ func (p *parser) failQualifier(message string) {
 func (p *parser) moment(after string) string {
 	t := p.tok
 	switch t.kind {
-	case timestamp:
+	case tokTimestamp:
 		s := p.src[t.start+2 : t.end-1]
 		p.next()
 		return s
-	case text:
+	case tokText:
 		p.fail(t.start, "%s takes a timestamp and not a string: put a t before it, as in t'2016-05-12T08:17:27.000Z'", after)
 	default:
 		p.expected("a timestamp such as t'2016-05-12T08:17:27.000Z'")

@@ -46,14 +46,14 @@ func (p *parser) joinConditions(op ConditionOp, mark int) *Condition {
 
 // condition reads parentheses or one comparison.
 func (p *parser) condition(depth int) *Condition {
-	if p.tok.kind == openParen {
+	if p.tok.kind == tokOpenParen {
 		if depth == MaxNesting {
 			p.fail(p.tok.start, "parentheses nest at most %d deep: remove those that change nothing", MaxNesting)
 			return nil
 		}
 		p.next()
 		c := p.conditionOr(depth + 1)
-		p.take(closeParen, "AND, OR or )")
+		p.take(tokCloseParen, "AND, OR or )")
 		return c
 	}
 	comparison := p.comparison()
@@ -94,17 +94,17 @@ func (p *parser) comparison() *Comparison {
 // operator reads the operator and the constant it takes.
 func (p *parser) operator(c *Comparison) {
 	switch p.tok.kind {
-	case equalSign:
+	case tokEqualSign:
 		c.Op = Equal
-	case notEqualSign:
+	case tokNotEqualSign:
 		c.Op = NotEqual
-	case greaterSign:
+	case tokGreaterSign:
 		c.Op = Greater
-	case lessSign:
+	case tokLessSign:
 		c.Op = Less
-	case greaterOrEqualSign:
+	case tokGreaterOrEqualSign:
 		c.Op = GreaterOrEqual
-	case lessOrEqualSign:
+	case tokLessOrEqualSign:
 		c.Op = LessOrEqual
 	case wordIn:
 		c.Op = In
@@ -127,13 +127,13 @@ func (p *parser) operator(c *Comparison) {
 	case In:
 		p.set()
 	case Like, Matches, IsSubset, IsSuperset:
-		if p.tok.kind != text {
+		if p.tok.kind != tokText {
 			p.expected("a string between two '")
 			return
 		}
 		p.value()
 	case Greater, Less, GreaterOrEqual, LessOrEqual:
-		if p.tok.kind == boolean {
+		if p.tok.kind == tokBoolean {
 			p.fail(p.tok.start, "true and false have no order: compare them with = or !=")
 			return
 		}
@@ -146,17 +146,17 @@ func (p *parser) operator(c *Comparison) {
 
 // set reads the constants after IN.
 func (p *parser) set() {
-	p.take(openParen, "( and a list of constants")
-	if p.tok.kind == closeParen {
+	p.take(tokOpenParen, "( and a list of constants")
+	if p.tok.kind == tokCloseParen {
 		p.next()
 		return
 	}
 	p.value()
-	for p.tok.kind == comma {
+	for p.tok.kind == tokComma {
 		p.next()
 		p.value()
 	}
-	p.take(closeParen, "a comma or )")
+	p.take(tokCloseParen, "a comma or )")
 }
 
 // value reads one constant.
@@ -165,22 +165,22 @@ func (p *parser) value() {
 	v := Value{Pos: t.start}
 	from, to := t.start, t.end
 	switch t.kind {
-	case text:
+	case tokText:
 		v.Kind = String
 		from, to = from+1, to-1
-	case integer:
+	case tokInteger:
 		v.Kind = Integer
-	case float:
+	case tokFloat:
 		v.Kind = Float
-	case boolean:
+	case tokBoolean:
 		v.Kind = Boolean
-	case binary:
+	case tokBinary:
 		v.Kind = Binary
 		from, to = from+2, to-1
-	case hexadecimal:
+	case tokHexadecimal:
 		v.Kind = Hex
 		from, to = from+2, to-1
-	case timestamp:
+	case tokTimestamp:
 		v.Kind = Timestamp
 		from, to = from+2, to-1
 	default:
@@ -196,7 +196,7 @@ func (p *parser) value() {
 }
 
 func (p *parser) expectedValue() {
-	if k := p.tok.kind; k == hyphenName || k == name && p.hint() == "" {
+	if k := p.tok.kind; k == tokHyphenName || k == tokName && p.hint() == "" {
 		p.fail(p.tok.start, "a constant is expected, not %s: put strings between two '",
 			p.quote(p.tok.start, p.tok.end))
 		return
@@ -207,26 +207,26 @@ func (p *parser) expectedValue() {
 // path reads an object path.
 func (p *parser) path(path *Path) {
 	t := p.tok
-	if t.kind != name && t.kind != hyphenName {
+	if t.kind != tokName && t.kind != tokHyphenName {
 		p.expected("an object path such as file:name")
 		return
 	}
 	path.Type, path.Pos = p.src[t.start:t.end], t.start
 	p.next()
-	if p.tok.kind == dot {
+	if p.tok.kind == tokDot {
 		p.fail(p.tok.start, "a colon is expected, not a point: write the type, a colon and the property, as in file:size")
 		return
 	}
-	p.take(colon, "a colon and a property, as in file:size,")
+	p.take(tokColon, "a colon and a property, as in file:size,")
 	run := &p.nodes.steps
 	run.begin()
 	p.property()
 	for {
 		switch p.tok.kind {
-		case dot:
+		case tokDot:
 			p.next()
 			p.property()
-		case openBracket:
+		case tokOpenBracket:
 			p.next()
 			p.index()
 		default:
@@ -241,13 +241,13 @@ func (p *parser) property() {
 	t := p.tok
 	s := Step{Name: p.src[t.start:t.end]}
 	switch {
-	case t.kind == name:
-	case t.kind == text:
+	case t.kind == tokName:
+	case t.kind == tokText:
 		s.Name = s.Name[1 : len(s.Name)-1]
 		if t.escaped && !p.verbatim {
 			s.Name = unescape(s.Name)
 		}
-	case t.kind == hyphenName, t.kind == boolean, t.kind >= wordAnd:
+	case t.kind == tokHyphenName, t.kind == tokBoolean, t.kind >= wordAnd:
 		p.fail(t.start, "%[1]s is no bare name of a property: put it in quotes, as '%[1]s'", p.quote(t.start, t.end))
 		return
 	default:
@@ -263,8 +263,8 @@ func (p *parser) index() {
 	s := Step{Kind: AnyIndex}
 	t := p.tok
 	switch t.kind {
-	case asterisk:
-	case integer:
+	case tokAsterisk:
+	case tokInteger:
 		s.Kind = Index
 		n, err := strconv.ParseInt(p.src[t.start:t.end], 10, 32)
 		if err != nil || n < 0 {
@@ -278,5 +278,5 @@ func (p *parser) index() {
 	}
 	p.nodes.steps.add(s)
 	p.next()
-	p.take(closeBracket, "]")
+	p.take(tokCloseBracket, "]")
 }

@@ -23,7 +23,7 @@ func (e *SyntaxError) Error() string {
 // fail records what is wrong at pos. Only the first failure counts, for the
 // rest may follow from it.
 func (p *parser) fail(pos int, format string, args ...any) {
-	p.tok = token{kind: failed, start: pos, end: len(p.src)}
+	p.tok = token{kind: tokFailed, start: pos, end: len(p.src)}
 	if p.err != nil {
 		return
 	}
@@ -65,7 +65,7 @@ func (p *parser) expected(what string) {
 	}
 	t := p.tok
 	found := "the end"
-	if t.kind != end {
+	if t.kind != tokEnd {
 		found = p.quote(t.start, t.end)
 	}
 	message := fmt.Sprintf("%s is expected, not %s", what, found)
@@ -79,12 +79,12 @@ func (p *parser) expected(what string) {
 func (p *parser) hint() string {
 	t := p.tok
 	s := p.src[t.start:t.end]
-	if t.kind == name && len(s) <= maxKeyword {
+	if t.kind == tokName && len(s) <= maxKeyword {
 		upper := strings.ToUpper(s)
 		if upper == "TRUE" || upper == "FALSE" {
 			return "write true and false in lower case"
 		}
-		if keyword(upper) != name {
+		if keyword(upper) != tokName {
 			return "keywords are written in capitals: " + upper
 		}
 	}
