@@ -1,0 +1,128 @@
+package stix
+
+import "fmt"
+
+// Codes of what contradicts the other versions of an object.
+const (
+	codeCreatedChanged     = "created-changed"
+	codeCreatorChanged     = "creator-changed"
+	codeRevokedFinal       = "revoked-final"
+	codeRevocationOutdated = "revocation-outdated"
+	codeConflict           = "conflict"
+)
+
+// Lineage is what the versions of one object have in common, as far as they
+// are known. The zero Lineage knows none, and is that of whatever has no
+// versions: cyber-observables and marking-definitions.
+//
+// Versions may become known in any order: history that arrives late is lawful,
+// and the Lineage of a set of versions is the same in whatever order they are
+// joined.
+type Lineage struct {
+	// Created is when the object was first made. No version changes it.
+	Created string
+	// CreatedBy is the identity that made it, "" while no version has named
+	// one.
+	CreatedBy string
+	// Latest is modified of the newest version.
+	Latest string
+	// Revoked is modified of the version that revoked the object, "" while
+	// there is none. That version is also the latest.
+	Revoked string
+}
+
+// Lineage returns the lineage of this version alone, zero if the object has no
+// versions (see CompareVersions).
+func (o *Object) Lineage() Lineage {
+	if !o.hasVersions() {
+		return Lineage{}
+	}
+	l := Lineage{Created: o.Created, CreatedBy: o.CreatedByRef, Latest: o.Modified}
+	if o.Revoked {
+		l.Revoked = o.Modified
+	}
+	return l
+}
+
+// Admit tells whether the object may be one more version of what the lineage
+// knows, nil if so. It refuses
+//
+//   - another created (STIX 2.1 §3.2), compared as an instant;
+//   - another creator: only the one who made an object makes versions of it
+//     (§3.6). An absent created_by_ref says that the creator is not told, not
+//     that it is another (§3.2), so it contradicts no name, and whoever is
+//     named first stays the creator;
+//   - a version after the one that revoked the object, even one that revokes it
+//     again (§3.2, §3.6);
+//   - a revocation older than a version that is known. Both cannot stand, and
+//     the newest version is the object's state (§3.6), so readers would go on
+//     taking the object for good: its creator must hear that it takes a
+//     revocation with a later modified;
+//   - the instant of the latest version in another spelling. Under the same
+//     spelling the bytes decide, which are not looked at here.
+//
+// What has no versions is always admitted.
+func (l *Lineage) Admit(o *Object) *Finding {
+	if l.Latest == "" || !o.hasVersions() {
+		return nil
+	}
+	if compareInstants(o.Created, l.Created) != 0 {
+		return o.contradiction(codeCreatedChanged, "/created", "STIX 2.1 §3.2",
+			"the other versions of this object have %s here, and a new version keeps it", l.Created)
+	}
+	if o.CreatedByRef != "" && l.CreatedBy != "" && o.CreatedByRef != l.CreatedBy {
+		return o.contradiction(codeCreatorChanged, "/created_by_ref", "STIX 2.1 §3.6",
+			"this object was made by %s, and only its creator makes new versions of it: publish yours under a new id, with a derived-from relationship to this one", l.CreatedBy)
+	}
+	if l.Revoked != "" && compareInstants(o.Modified, l.Revoked) > 0 {
+		return o.contradiction(codeRevokedFinal, "/modified", "STIX 2.1 §3.6",
+			"this object was revoked at %s, and revoking is final: publish a new object under a new id", l.Revoked)
+	}
+	switch c := compareInstants(o.Modified, l.Latest); {
+	case c < 0 && o.Revoked:
+		return o.contradiction(codeRevocationOutdated, "/modified", "STIX 2.1 §3.6",
+			"there is a version of %s already, and revoking is the last thing that happens to an object: revoke it with a later modified time", l.Latest)
+	case c == 0 && o.Modified != l.Latest:
+		return o.contradiction(codeConflict, "/modified", "STIX 2.1 §3.6",
+			"there is a version of this instant already, written as %s: send that one as it is, or give a change a later modified time", l.Latest)
+	}
+	return nil
+}
+
+func (o *Object) contradiction(code, path, section, format string, args ...any) *Finding {
+	return &Finding{Severity: Error, Code: code, Path: o.Pointer + path, Section: section, Message: fmt.Sprintf(format, args...)}
+}
+
+// Join returns the lineage of all versions that l and m know. Where they
+// contradict each other, which versions that were all admitted never do, it
+// keeps the earliest created, the earliest revocation and the creator that
+// sorts first, so that it comes out the same in whatever order it is made.
+func (l Lineage) Join(m Lineage) Lineage {
+	if l.Latest == "" {
+		return m
+	}
+	if m.Latest == "" {
+		return l
+	}
+	if before(m.Created, l.Created) {
+		l.Created = m.Created
+	}
+	if before(l.Latest, m.Latest) {
+		l.Latest = m.Latest
+	}
+	if m.CreatedBy != "" && (l.CreatedBy == "" || m.CreatedBy < l.CreatedBy) {
+		l.CreatedBy = m.CreatedBy
+	}
+	if m.Revoked != "" && (l.Revoked == "" || before(m.Revoked, l.Revoked)) {
+		l.Revoked = m.Revoked
+	}
+	return l
+}
+
+// before orders timestamps by instant, and spellings of one instant by text.
+func before(a, b string) bool {
+	if c := compareInstants(a, b); c != 0 {
+		return c < 0
+	}
+	return a < b
+}
