@@ -56,8 +56,9 @@ const maxProblems = 20
 
 // Check reports what is wrong with a pattern: that it cannot be read, or what
 // the specification asks of it beyond that (STIX 2.1 §9). Of the latter it
-// reports the first 20. For a pattern without problems and without regular
-// expressions it leaves no garbage behind, once it has seen a few as long.
+// reports the first 20, and it looks into the first 4 KiB of regular
+// expressions. For a pattern without problems and without regular expressions
+// it leaves no garbage behind, once it has seen a few as long.
 //
 // It is as strict as the validators of OASIS about names and hashes: the type
 // and the first property of a path must be names that an object can have, the
@@ -86,9 +87,10 @@ var checkers = sync.Pool{New: func() any { return new(parser) }}
 // checker holds a tree to the rules beyond the grammar. Its strings are as
 // they are written, with their escapes.
 type checker struct {
-	src      string
-	report   func(Problem)
-	problems int
+	src         string
+	report      func(Problem)
+	problems    int
+	expressions int // bytes of regular expressions
 }
 
 func (c *checker) problem(severity Severity, pos int, code, section, message string) {
@@ -214,16 +216,16 @@ func isPropertyName(s string) bool {
 	return true
 }
 
-// maxExpression is the longest regular expression that is looked into, in
-// bytes: parsing takes many times its length in memory.
-const maxExpression = 4096
+// maxExpressions is how many bytes of regular expressions are looked into, of
+// one pattern: parsing them may take microseconds for each.
+const maxExpressions = 4096
 
 // expression checks the constant of MATCHES. It is a regular expression of
 // PCRE, which knows more than is known here, so only what is wrong in every
 // dialect is a problem.
 func (c *checker) expression(v *Value) {
 	s := v.Text
-	if len(s) > maxExpression || strings.Contains(s, "(*") {
+	if c.expressions += len(s); c.expressions > maxExpressions || strings.Contains(s, "(*") {
 		return
 	}
 	if strings.IndexByte(s, '\\') >= 0 {

@@ -3,6 +3,7 @@ package pattern
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -44,18 +45,21 @@ func position(src string, pos int) (line, column int) {
 // maxQuote is how many bytes of a pattern a message repeats at once.
 const maxQuote = 40
 
-// quote returns what is at src[from:to], cut where it is long.
+// quote returns what is at src[from:to], cut where it is long, and with
+// question marks for what a terminal would obey and not show.
 func (p *parser) quote(from, to int) string { return cut(p.src[from:to]) }
 
 func cut(s string) string {
-	if len(s) <= maxQuote {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	dots := ""
+	if len(s) > maxQuote {
+		s, dots = strings.ToValidUTF8(s[:maxQuote], ""), "..."
 	}
-	s = s[:maxQuote]
-	for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return strings.ToValidUTF8(s[:max(len(s)-1, 0)], "\uFFFD") + "..."
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s) + dots
 }
 
 // expected records that the current token should have been another one.
@@ -99,8 +103,8 @@ func (p *parser) strange(i int) {
 		p.fail(i, "%c is no quote in a pattern: put strings between two ' (U+0027)", r)
 	case r == '/':
 		p.fail(i, "/ begins nothing but a comment: put a regular expression between two '")
-	case r < ' ' || r == 0x7F:
-		p.fail(i, "the control character U+%04X stands where none may: remove it", r)
+	case !unicode.IsPrint(r):
+		p.fail(i, "the character U+%04X, which does not show, has no meaning here: remove it", r)
 	default:
 		p.fail(i, "%c has no meaning here: remove it, or put it in a string between two '", r)
 	}
