@@ -1,52 +1,26 @@
 package stix
 
-// class is which of the four sorts of object a type is: they differ in the
-// common properties they must have (STIX 2.1 §3.2).
+// class is which of the sorts of object a type is: they differ in the common
+// properties they must have (STIX 2.1 §3.2), and in what may refer to them.
 type class uint8
 
 const (
 	custom     class = iota // not a type of the specification
-	domain                  // SDO, and what is versioned as one
+	domain                  // SDO
 	relation                // SRO
 	observable              // SCO
+	meta                    // language-content and extension-definition
 	marking                 // marking-definition: created, never modified
 	bundle
 )
 
-// common tells whether objects of the class must have spec_version, created
-// and, but for markings, modified. Nothing is asked of one without a type.
-func (c class) common() bool { return c != observable && c != custom }
-
-// classes holds every type of STIX 2.1 with its class and its name, which
-// serves to share one string among all objects.
-var classes = func() map[string]struct {
-	name  string
-	class class
-} {
-	m := make(map[string]struct {
-		name  string
-		class class
-	})
-	for c, names := range map[class][]string{
-		domain: {"attack-pattern", "campaign", "course-of-action", "grouping", "identity", "incident",
-			"indicator", "infrastructure", "intrusion-set", "location", "malware", "malware-analysis",
-			"note", "observed-data", "opinion", "report", "threat-actor", "tool", "vulnerability",
-			"language-content", "extension-definition"},
-		relation: {"relationship", "sighting"},
-		observable: {"artifact", "autonomous-system", "directory", "domain-name", "email-addr",
-			"email-message", "file", "ipv4-addr", "ipv6-addr", "mac-addr", "mutex", "network-traffic",
-			"process", "software", "url", "user-account", "windows-registry-key", "x509-certificate"},
-		marking: {"marking-definition"},
-		bundle:  {"bundle"},
-	} {
-		for _, n := range names {
-			e := m[n]
-			e.name, e.class = n, c
-			m[n] = e
-		}
+// classByName tells the class of an object type by its name.
+func classByName(typ []byte) class {
+	if st := structures[string(typ)]; st != nil {
+		return st.class
 	}
-	return m
-}()
+	return custom
+}
 
 // classOf tells the class of the object on the tape. A type the specification
 // does not know is a cyber-observable if an extension says so, or if it has
@@ -56,7 +30,7 @@ func (s *scanner) classOf(h *head) class {
 	if h.typ == 0 || s.nodes[h.typ].kind != '"' {
 		return custom
 	}
-	if c := classes[string(s.text(h.typ))].class; c != custom {
+	if c := classByName(s.text(h.typ)); c != custom {
 		return c
 	}
 	if e := h.extensions; e != 0 && s.nodes[e].kind == '{' {
@@ -78,7 +52,4 @@ func (s *scanner) classOf(h *head) class {
 }
 
 // KnownType reports whether t is a type that STIX 2.1 defines (§4 to §8).
-func KnownType(t string) bool {
-	_, ok := classes[t]
-	return ok
-}
+func KnownType(t string) bool { return structures[t] != nil }

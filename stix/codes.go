@@ -21,6 +21,31 @@ const (
 	codeInvalidReference   = "invalid-reference"
 	codeInvalidMarkingRef  = "invalid-marking-ref"
 
+	codeNull             = "null"
+	codeEmptyValue       = "empty-value"
+	codeReservedProperty = "reserved-property"
+	codePropertyName     = "property-name"
+	codeDictionaryKey    = "dictionary-key"
+	codeInvalidValue     = "invalid-value"
+	codeOutOfRange       = "out-of-range"
+	codeInvalidHash      = "invalid-hash"
+	codeInvalidExtension = "invalid-extension"
+	codeWrongTarget      = "wrong-target"
+	codeTimeOrder        = "time-order"
+	codeConflicting      = "conflicting-properties"
+	codeInvalidSelector  = "invalid-selector"
+	codeInvalidMarking   = "invalid-marking"
+
+	// Of warnings.
+	codeCustomProperty = "custom-property"
+	codeCustomObject   = "custom-object"
+	codeNotApplicable  = "not-applicable"
+	codeDeprecated     = "deprecated"
+	codeVocabulary     = "vocabulary"
+	codeWordForm       = "word-form"
+	codeSCOID          = "sco-id"
+	codeRelationship   = "relationship-type"
+
 	codeTLPLookalike      = "tlp-lookalike"
 	codeMarkingUnresolved = "marking-unresolved"
 )

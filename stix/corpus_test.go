@@ -1,7 +1,6 @@
 package stix
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -32,21 +31,42 @@ func shared(t testing.TB, elem ...string) string {
 // largeLimits take the corpus as it is: files of 4 MiB with 5,000 objects.
 var largeLimits = Limits{PayloadBytes: 64 << 20, Objects: 1 << 20}
 
-// corpusRefused is how many objects of each source the structure refuses; of
-// the others none. Each was looked at, and breaks a MUST:
-//   - misp-stix: 14 test objects whose identifiers are made-up digits and no
-//     RFC 4122 UUIDs, 4 with created or modified to the second only (§3.2 asks
-//     for milliseconds), 2 bundles as objects of a bundle (§8 has them hold
-//     STIX Objects, which bundles are not);
-//   - oasis-spec-2.1: an identifier with a single hyphen (000-file), an example
-//     without any common property (117), one without spec_version (118);
+// corpusRefused is how many objects of each source are refused, and what share
+// of them passes the OASIS validator in its default mode. Each refused one was
+// looked at, and breaks a MUST:
+//   - capec: two references whose url is none (§2.5, RFC 3986);
+//   - misp-stix, 928 of 991 pass where the other lets 937 or 938 pass. Both
+//     refuse: 19 objects in a file of made-up identifiers (§2.9), 4 with created
+//     or modified to the second (§3.2), 21 that lack a required pattern,
+//     payload_bin or object_refs, 5 whose header fields are texts and no lists
+//     (§6.6.1, §6.12.2), 3 with programming languages for languages of people
+//     (§6.14.1), 2 with a decryption_key and no encryption_algorithm (§6.1.1).
+//     Only we do: 2 bundles as objects of a bundle (§8: they are no STIX
+//     Objects), 2 registry keys under HKLM (§6.17.1: the hive is written in
+//     full), 2 objects and a pattern with capitals in the names of properties
+//     (§3.1, §11.1.1; the other's expression ends before them);
+//   - oasis-spec-2.1, 156 of 167 where the other lets 158 pass: an identifier
+//     with a single hyphen (000-file), examples that lack required properties
+//     (026, 116 to 118), base64 that is cut short (033, 034, 156), an
+//     extension_type with an underscore (160); and only we, twice, the next;
 //   - relationship--81f12913-1372-4c96-85ec-E9034ac98aba, in oasis-examples
 //     (infrastructure) and twice in oasis-spec-2.1 (122, 134): a slip, the only
 //     identifier in 21,000 objects with hex in upper case, which RFC 4122 §3
 //     has writers not use; refused so that no identifier has two spellings.
-var corpusRefused = map[string]int{"misp-stix": 20, "oasis-examples": 1, "oasis-spec-2.1": 5}
+//
+// Of amnesty and mvt-spyware the other refuses 0.1 % and 0.8 %, for patterns
+// such as [app:id = 'com.example']: id has fewer than three characters, and is
+// the name of a common property all the same (§3.1, §3.2). It passes all of
+// attack, disarm and opencti, as we do.
+var corpusRefused = map[string]struct {
+	refused int
+	theirs  float64 // percent that pass the OASIS validator
+}{
+	"attack": {0, 100}, "amnesty": {0, 99.9}, "mvt-spyware": {0, 99.2}, "capec": {2, 99.9}, "misp-stix": {63, 94.6},
+	"oasis-examples": {1, 100}, "oasis-spec-2.1": {11, 94.6}, "opencti-datasets": {0, 100}, "disarm": {0, 100},
+}
 
-func TestCorpusPassesTheStructuralCheck(t *testing.T) {
+func TestTheCorpusIsAcceptedButForWhatBreaksAMust(t *testing.T) {
 	root := shared(t, "corpus")
 	files, err := filepath.Glob(filepath.Join(root, "*", "*.json"))
 	if err != nil || len(files) == 0 {
@@ -54,14 +74,14 @@ func TestCorpusPassesTheStructuralCheck(t *testing.T) {
 	}
 	type tally struct {
 		passed, refused int
-		codes           map[string]int
+		codes, warnings map[string]int
 	}
 	tallies := map[string]*tally{}
 	for _, file := range files {
 		source := filepath.Base(filepath.Dir(file))
 		c := tallies[source]
 		if c == nil {
-			c = &tally{codes: map[string]int{}}
+			c = &tally{codes: map[string]int{}, warnings: map[string]int{}}
 			tallies[source] = c
 		}
 		payload, err := os.ReadFile(file)
@@ -77,14 +97,19 @@ func TestCorpusPassesTheStructuralCheck(t *testing.T) {
 		checkReaderAgrees(t, file, payload, objects)
 		for i := range objects {
 			o := &objects[i]
-			if len(o.Findings) == 0 {
+			for _, f := range o.Findings {
+				if f.Severity == Warning {
+					c.warnings[f.Code]++
+				}
+			}
+			if !o.refused() {
 				c.passed++
 				continue
 			}
 			c.refused++
 			seen := map[string]bool{}
 			for _, f := range o.Findings {
-				if !seen[f.Code] {
+				if f.Severity == Error && !seen[f.Code] {
 					seen[f.Code] = true
 					c.codes[f.Code]++
 				}
@@ -94,10 +119,12 @@ func TestCorpusPassesTheStructuralCheck(t *testing.T) {
 	}
 	for _, source := range slices.Sorted(maps.Keys(tallies)) {
 		c := tallies[source]
-		if want := corpusRefused[source]; c.refused != want {
-			t.Errorf("%s: %d objects are refused, want %d", source, c.refused, want)
+		want, known := corpusRefused[source]
+		if !known || c.refused != want.refused {
+			t.Errorf("%s: %d objects are refused, want %d", source, c.refused, want.refused)
 		}
-		t.Logf("%-18s %5d pass, %3d refused %v", source, c.passed, c.refused, c.codes)
+		share := 100 * float64(c.passed) / float64(c.passed+c.refused)
+		t.Logf("%-18s %5d pass, %3d refused: %6.2f %% pass, %5.1f %% at OASIS %v, warnings %v", source, c.passed, c.refused, share, want.theirs, c.codes, c.warnings)
 	}
 }
 
@@ -168,62 +195,4 @@ var knownRefusals = map[string]string{
 	"stix-validator/bundle_tests.py.BundleTestCases.test_bundle_object_categories#1":  "a bundle without objects: there is nothing to publish",
 	"stix-validator/spec_version_tests.py.SpecVersionTestCases.test_cmd_and_bundle#2": "an object of STIX 2.0, which the suite's options declare to be 2.1",
 	"stix-validator/spec_version_tests.py.SpecVersionTestCases.test_cmd_and_obj#3":    "an object of STIX 2.0, which the suite's options declare to be 2.1",
-}
-
-// What the OASIS suites hold to be valid, the structure must not refuse.
-func TestValidCasesPassTheStructuralCheck(t *testing.T) {
-	f, err := os.Open(shared(t, "cases", "stix21_objects.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	valid, invalid, refused := 0, 0, 0
-	for lines.Scan() {
-		var c struct {
-			Name, Kind, Expect string
-			SpecVersion        string `json:"spec_version"`
-			Object             json.RawMessage
-		}
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		if c.SpecVersion != "2.1" {
-			continue
-		}
-		var raws []json.RawMessage
-		if err := json.Unmarshal(c.Object, &raws); err != nil {
-			raws = []json.RawMessage{c.Object}
-		}
-		wrong := ""
-		for _, raw := range raws {
-			objects, err := Split(raw, Limits{})
-			if err != nil {
-				wrong += err.Error()
-			}
-			for i := range objects {
-				wrong += findingsOf(&objects[i])
-			}
-		}
-		if c.Expect == "valid" || c.Kind == "should" {
-			valid++
-			if why := knownRefusals[c.Name]; why != "" {
-				if wrong == "" {
-					t.Errorf("%s passes, which was not expected: %s", c.Name, why)
-				}
-			} else if wrong != "" {
-				t.Errorf("%s (%s/%s): refused: %s", c.Name, c.Expect, c.Kind, wrong)
-			}
-		} else {
-			invalid++
-			if wrong != "" {
-				refused++
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d valid cases pass; of %d invalid ones the structural check alone refuses %d", valid, invalid, refused)
 }

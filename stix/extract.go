@@ -39,6 +39,7 @@ func (s *scanner) object(index int, pointer string, end int) Object {
 		return o // the tape holds no more than its beginning
 	}
 	check(s, &o, &h)
+	s.findings(&o)
 	return o
 }
 
@@ -93,7 +94,9 @@ func (s *scanner) extract(o *Object, h *head, pointer string) {
 	typ := span{}
 	known := ""
 	if h.typ != 0 && s.nodes[h.typ].kind == '"' {
-		if known = classes[string(s.text(h.typ))].name; known == "" {
+		if st := structures[string(s.text(h.typ))]; st != nil {
+			known = st.name // one string for all objects of the type
+		} else {
 			typ = s.keep(h.typ, maxTypeLen)
 		}
 	}

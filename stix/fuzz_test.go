@@ -164,8 +164,8 @@ func checkReader(t interface{ Fatalf(string, ...any) }, in []byte) {
 
 func addSeeds(f *testing.F) {
 	for _, s := range []string{
-		"", "{}", "[]", "null", sdo(""), inBundle(sdo(""), sdo(`,"a":{"b":[1,-0.5e+10,true,false,null]}`)),
-		sdo(`,"a":1,"a":2`), sdo(`,"\u0061":1,"a":2`), sdo(",\"a\":\"\xff\""), sdo(`,"a":"\ud800\udc00\udc00"`),
+		"", "{}", "[]", "null", domainObject(""), inBundle(domainObject(""), domainObject(`,"a":{"b":[1,-0.5e+10,true,false,null]}`)),
+		domainObject(`,"a":1,"a":2`), domainObject(`,"\u0061":1,"a":2`), domainObject(",\"a\":\"\xff\""), domainObject(`,"a":"\ud800\udc00\udc00"`),
 		`{"objects":[{},5,null],"type":"bundle"}`, `{"objects":[1],"type":"x"}`, "{}\n{}\n{\"a\n{}", `{"a":[}`,
 		"\uFEFF{}", `{"type":"bundle","objects":[{}],"objects":[]}`, strings.Repeat("[", 100),
 		definition(tlp1Red, `"definition_type":"tlp","definition":{"tlp":"red"}`), marked(tlp1Red, ownMarking), partlyMarked(tlp2Red),

@@ -37,6 +37,11 @@ type scanner struct {
 	refs  []span
 	marks []markSpan
 	upper []uint32 // references with a UUID in upper case
+
+	// Scratch of check.
+	notes []note
+	noted [2]int // of notes, by severity
+	ends  []int
 }
 
 type frame struct {
@@ -64,7 +69,7 @@ func newScanner(b []byte, lim Limits) *scanner {
 // release gives the scanner back. One that grew beyond what usual objects
 // need is dropped, so that a hostile one does not pin its memory for good.
 func (s *scanner) release() {
-	if cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs) > 1<<16 {
+	if cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs)+cap(s.notes) > 1<<16 {
 		return
 	}
 	s.b = nil

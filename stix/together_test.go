@@ -106,7 +106,7 @@ func TestAUUIDBelongsToOneType(t *testing.T) {
 			[]string{object("campaign", uuid4), sco("ipv4-addr", uuid4)},
 			[]string{"", "?uuid-reused /objects/1/id"}},
 		"observables share those that follow from their content": {
-			[]string{sco("domain-name", uuid5), sco("url", uuid5), sco("x-new-thing", uuid5)},
+			[]string{sco("domain-name", uuid5), sco("ipv4-addr", uuid5), sco("x-new-thing", uuid5)},
 			[]string{"", "", ""}},
 		"other objects do not": {
 			[]string{object("campaign", uuid5), object("tool", uuid5)},
