@@ -96,7 +96,7 @@ func comparisonsOf(o *Observation) (texts []string) {
 	return texts
 }
 
-func drawWorld(t *rapid.T, texts []string) []imagined {
+func drawImagined(t *rapid.T, texts []string) []imagined {
 	var world []imagined
 	second := 0
 	for range rapid.IntRange(1, 5).Draw(t, "observations") {
@@ -114,9 +114,9 @@ func drawWorld(t *rapid.T, texts []string) []imagined {
 func TestTheNormalFormMatchesWhatThePatternDoes(t *testing.T) {
 	matched := 0
 	rapid.Check(t, func(t *rapid.T) {
-		p := drawPattern(t)
+		p := drawFromFew(t)
 		normal := p.Normalise()
-		world := drawWorld(t, comparisonsOf(p.Root))
+		world := drawImagined(t, comparisonsOf(p.Root))
 		want := len(bindings(p.Root, world)) > 0
 		if got := len(bindings(normal.Root, world)) > 0; got != want {
 			t.Fatalf("the pattern matches: %v, its normal form: %v", want, got)

@@ -16,19 +16,19 @@ func checkSame(t rapid.TB, want, got *Pattern) {
 	}
 }
 
-// drawCondition draws from few comparisons, so that some are equal.
-func drawCondition(t *rapid.T, depth int) *Condition {
+// drawFewConditions draws from few comparisons, so that some are equal.
+func drawFewConditions(t *rapid.T, depth int) *Condition {
 	if depth == 0 || rapid.IntRange(0, 2).Draw(t, "leaf") == 0 {
-		return &Condition{Comparison: drawComparison(t)}
+		return &Condition{Comparison: drawFewComparisons(t)}
 	}
 	c := &Condition{Op: rapid.SampledFrom([]ConditionOp{And, Or}).Draw(t, "op")}
 	for range rapid.IntRange(2, 3).Draw(t, "operands") {
-		c.Operands = append(c.Operands, drawCondition(t, depth-1))
+		c.Operands = append(c.Operands, drawFewConditions(t, depth-1))
 	}
 	return c
 }
 
-func drawComparison(t *rapid.T) *Comparison {
+func drawFewComparisons(t *rapid.T) *Comparison {
 	property := func(names ...string) (steps []Step) {
 		for _, name := range names {
 			steps = append(steps, Step{Kind: Property, Name: name})
@@ -60,14 +60,14 @@ func drawComparison(t *rapid.T) *Comparison {
 	return c
 }
 
-func drawObservation(t *rapid.T, depth int) *Observation {
+func drawFewObservations(t *rapid.T, depth int) *Observation {
 	o := &Observation{}
 	if depth == 0 || rapid.IntRange(0, 2).Draw(t, "test") == 0 {
-		o.Condition = drawCondition(t, 2)
+		o.Condition = drawFewConditions(t, 2)
 	} else {
 		o.Op = rapid.SampledFrom([]ObservationOp{ObservationAnd, ObservationOr, FollowedBy}).Draw(t, "op")
 		for range rapid.IntRange(2, 3).Draw(t, "operands") {
-			o.Operands = append(o.Operands, drawObservation(t, depth-1))
+			o.Operands = append(o.Operands, drawFewObservations(t, depth-1))
 		}
 	}
 	if rapid.IntRange(0, 5).Draw(t, "qualified") == 0 {
@@ -85,11 +85,11 @@ func drawQualifier(t *rapid.T) Qualifier {
 	}).Draw(t, "qualifier")
 }
 
-func drawPattern(t *rapid.T) *Pattern { return &Pattern{Root: drawObservation(t, 3)} }
+func drawFromFew(t *rapid.T) *Pattern { return &Pattern{Root: drawFewObservations(t, 3)} }
 
 func TestTheNormalFormIsNormal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := drawPattern(t)
+		p := drawFromFew(t)
 		once := p.Normalise()
 		checkSame(t, once, once.Normalise())
 		if !Equivalent(p, p) || !Equivalent(p, once) || !Equivalent(once, p) {
@@ -100,7 +100,7 @@ func TestTheNormalFormIsNormal(t *testing.T) {
 
 func TestEquivalenceIsSymmetricAndHoldsWhereTheNormalFormsAreTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := drawPattern(t), drawPattern(t)
+		a, b := drawFromFew(t), drawFromFew(t)
 		if rapid.Bool().Draw(t, "related") {
 			b = &Pattern{Root: shuffled(t, a.Root)}
 		}
@@ -159,7 +159,7 @@ func shuffledCondition(t *rapid.T, c *Condition) *Condition {
 
 func TestOrderNestingAndDuplicatesDoNotCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := drawPattern(t)
+		p := drawFromFew(t)
 		if other := (&Pattern{Root: shuffled(t, p.Root)}); !Equivalent(p, other) {
 			t.Fatal("the shuffled pattern is not equivalent")
 		}
@@ -168,7 +168,7 @@ func TestOrderNestingAndDuplicatesDoNotCount(t *testing.T) {
 
 func TestAQualifierAddedCounts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := drawPattern(t)
+		p := drawFromFew(t)
 		qualified := *p.Root
 		qualified.Qualifiers = append(slices.Clone(p.Root.Qualifiers), drawQualifier(t))
 		if Equivalent(p, &Pattern{Root: &qualified}) {

@@ -1,0 +1,194 @@
+package pattern
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+// An Observable is one constant of a pattern with what the pattern says of it.
+// It is for look-ups: the pattern may ask for the value, exclude it, or ask for
+// it among other things. To block or to alert on values, take those of Decisive.
+type Observable struct {
+	Path     Path     // what is compared, from the type of object on
+	Operator Operator // by which; of a set, In for each value of it
+	// Negated tells that NOT stands before the operator or that it is !=: the
+	// pattern is met by what differs from the value.
+	Negated  bool
+	Constant Value  // as it was written, with its position
+	Bytes    []byte // of a Binary or Hex constant
+	// Kind is what the constant is, Other where it is no well-formed one of the
+	// kind its path asks for. It is Other too where the operator takes it for
+	// something else than a value: LIKE, MATCHES, < and the like.
+	Kind      ObservableKind
+	Algorithm string // of hashes, such as SHA-256
+	// Canonical is the constant in the one spelling of its kind: addresses and
+	// networks as in RFC 5952 and without the bits a prefix hides, hashes, names
+	// of domains and registry keys in lower case; others as Normalise has them.
+	Canonical string
+	// Alone tells that the pattern is met by one observation that meets this
+	// comparison: around it stand no AND, no FOLLOWEDBY, no REPEATS above 1 and
+	// no START and STOP. It says nothing of the comparison itself.
+	Alone bool
+	// Indirect tells that the path goes over a reference, so that the value
+	// belongs to something related, as does the address that a domain resolves
+	// to. Ends of network traffic, the sender of a message and the image of a
+	// process are not indirect.
+	Indirect bool
+}
+
+// ObservableKind tells what can be done with a value.
+type ObservableKind uint8
+
+const (
+	Other           ObservableKind = iota
+	IPv4Address                    // 198.51.100.1
+	IPv4Network                    // 198.51.100.0/24
+	IPv6Address                    // 2001:db8::1
+	IPv6Network                    // 2001:db8::/32
+	DomainName                     // example.com, international names as xn--
+	URL                            // absolute, with a host
+	EmailAddress                   // user@example.com
+	MACAddress                     // 00:00:5e:00:53:01
+	FileHash                       // of a file or artifact: see Algorithm
+	CertificateHash                // of an X.509 certificate: see Algorithm
+	FileName                       // without directories
+	DirectoryPath                  //
+	RegistryKey                    // hkey_local_machine\software
+	MutexName                      //
+	UserAgent                      // of HTTP
+	ASNumber                       // 64496
+)
+
+var observableKinds = [...]string{
+	"other", "ipv4-address", "ipv4-network", "ipv6-address", "ipv6-network", "domain-name", "url", "email-address",
+	"mac-address", "file-hash", "certificate-hash", "file-name", "directory-path", "registry-key", "mutex-name",
+	"user-agent", "as-number",
+}
+
+// String returns the kind's name, such as ipv4-address. The names are stable.
+func (k ObservableKind) String() string { return observableKinds[k] }
+
+// Values returns the constants that a pattern names in the order of writing,
+// each as often as it is written, for each time it is bound in another way. Of
+// a set it returns every element; EXISTS has none. p is what Parse returned.
+func Values(p *Pattern) []Observable {
+	var all []Observable
+	eachValue(p.Root, true, func(o *Observable) { all = append(all, *o) })
+	return all
+}
+
+// An Exact is a value that settles a pattern: an observation of it, where Path
+// says, is all that the pattern asks for.
+type Exact struct {
+	Kind      ObservableKind
+	Algorithm string // of hashes
+	Value     string // as Canonical of Observable
+	Path      Path
+	Pos       int // in the pattern's source
+}
+
+// Decisive returns the values that settle a pattern each by itself, and so are
+// fit for a list of what to block or to look for. They are compared with = or
+// IN, and neither negated, nor joined with anything by AND or FOLLOWEDBY, nor
+// to be seen several times or within certain hours, nor the value of something
+// that is only referred to. A network stands for all addresses in it: it has a
+// kind of its own. Of values that are equal, it returns the first; of kind Other
+// they are so only at the same path. Networks behind ISSUBSET are not among
+// them: they are in Values.
+func Decisive(p *Pattern) []Exact {
+	type identity struct {
+		kind                   ObservableKind
+		algorithm, value, path string
+		constant               ValueKind
+	}
+	var all []Exact
+	seen := map[identity]bool{}
+	eachValue(p.Root, true, func(o *Observable) {
+		if !o.Alone || o.Negated || o.Indirect || o.Operator != Equal && o.Operator != In {
+			return
+		}
+		id := identity{kind: o.Kind, algorithm: o.Algorithm, value: o.Canonical}
+		if o.Kind == Other {
+			id.path, id.constant = o.Path.String(), canonicalConstant(o.Constant).Kind
+		}
+		if !seen[id] {
+			seen[id] = true
+			all = append(all, Exact{Kind: o.Kind, Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path, Pos: o.Constant.Pos})
+		}
+	})
+	return all
+}
+
+// eachValue calls yield for each constant of o with what it may not keep.
+func eachValue(o *Observation, alone bool, yield func(*Observable)) {
+	for _, q := range o.Qualifiers {
+		if q.Kind == StartStop || q.Kind == Repeats && q.Times > 1 {
+			alone = false
+		}
+	}
+	if o.Op == Test {
+		eachValueOf(o.Condition, alone, yield)
+		return
+	}
+	for _, operand := range o.Operands {
+		eachValue(operand, alone && o.Op == ObservationOr, yield)
+	}
+}
+
+func eachValueOf(c *Condition, alone bool, yield func(*Observable)) {
+	if c.Op != Compare {
+		for _, operand := range c.Operands {
+			eachValueOf(operand, alone && c.Op == Or, yield)
+		}
+		return
+	}
+	comparison := c.Comparison
+	o := Observable{
+		Path:     comparison.Path,
+		Operator: comparison.Op,
+		Negated:  comparison.Not || comparison.Op == NotEqual,
+		Alone:    alone,
+		Indirect: comparison.Path.isIndirect(),
+	}
+	for _, v := range comparison.Values {
+		o.Constant, o.Bytes = v, bytesOf(v)
+		o.Kind, o.Algorithm, o.Canonical = readConstant(&comparison.Path, comparison.Op, v)
+		yield(&o)
+	}
+}
+
+func bytesOf(v Value) []byte {
+	var b []byte
+	var err error
+	switch v.Kind {
+	case Hex:
+		b, err = hex.DecodeString(v.Text)
+	case Binary:
+		b, err = base64.StdEncoding.DecodeString(v.Text)
+	}
+	if err != nil {
+		return nil // of what Parse returned, none does
+	}
+	return b
+}
+
+// isIndirect reports whether the path goes over a reference to what is not the
+// subject of the comparison.
+func (p *Path) isIndirect() bool {
+	for i, s := range p.Steps {
+		if s.Kind != Property || !strings.HasSuffix(s.Name, "_ref") && !strings.HasSuffix(s.Name, "_refs") {
+			continue
+		}
+		switch {
+		case i > 0:
+			return true
+		case p.Type == "network-traffic" && (s.Name == "src_ref" || s.Name == "dst_ref"):
+		case p.Type == "email-message" && (s.Name == "from_ref" || s.Name == "sender_ref"):
+		case p.Type == "process" && (s.Name == "image_ref" || s.Name == "binary_ref"):
+		default:
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,268 @@
+package pattern
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestAConstantIsReadByItsPath(t *testing.T) {
+	const md5 = "D41D8CD98F00B204E9800998ECF8427E"
+	sha256 := strings.Repeat("0a", 32)
+	for _, c := range []struct{ source, want string }{
+		{"[ipv4-addr:value = '198.51.100.1']", "ipv4-address 198.51.100.1"},
+		{"[ipv4-addr:value = '198.51.100.1/32']", "ipv4-address 198.51.100.1"},
+		{"[ipv4-addr:value = '198.51.100.7/24']", "ipv4-network 198.51.100.0/24"},
+		{"[ipv4-addr:value ISSUBSET '198.51.100.7/24']", "ipv4-network 198.51.100.0/24"},
+		{"[ipv4-addr:value = '198.51.100.300']", "other 198.51.100.300"},
+		{"[ipv4-addr:value = '198.51.100.010']", "other 198.51.100.010"},
+		{"[ipv4-addr:value = '2001:db8::1']", "other 2001:db8::1"},
+		{"[ipv4-addr:value LIKE '198.51.100.1']", "other 198.51.100.1"},
+		{"[ipv4-addr:value MATCHES '198.51.100.1']", "other 198.51.100.1"},
+		{"[ipv4-addr:value >= '198.51.100.1']", "other 198.51.100.1"},
+		{"[ipv6-addr:value = '2001:0DB8::0:1']", "ipv6-address 2001:db8::1"},
+		{"[ipv6-addr:value = '2001:db8::1/32']", "ipv6-network 2001:db8::/32"},
+		{"[ipv6-addr:value = 'fe80::1%eth0']", "other fe80::1%eth0"},
+		{"[domain-name:value = 'WWW.Example.COM.']", "domain-name www.example.com"},
+		{"[domain-name:value = '_dmarc.example.com']", "domain-name _dmarc.example.com"},
+		{"[domain-name:value = 'xn--bcher-kva.example']", "domain-name xn--bcher-kva.example"},
+		{"[domain-name:value = 'bücher.example']", "other bücher.example"},
+		{"[domain-name:value = '*.example.com']", "other *.example.com"},
+		{"[domain-name:value = '198.51.100.1']", "other 198.51.100.1"},
+		{"[domain-name:value = 'a..example']", "other a..example"},
+		{"[domain-name:value = '-a.example']", "other -a.example"},
+		{"[domain-name:value = 'a-.example']", "other a-.example"},
+		{"[domain-name:value = '']", "other "},
+		{"[domain-name:value = 'example.com\nevil']", "other example.com\nevil"},
+		{"[domain-name:value = '" + strings.Repeat("a", 64) + ".example']", "other " + strings.Repeat("a", 64) + ".example"},
+		{"[url:value = 'HTTPS://Example.com/A?b']", "url HTTPS://Example.com/A?b"},
+		{"[url:value = 'example.com/a']", "other example.com/a"},
+		{"[url:value = 'https:///a']", "other https:///a"},
+		{"[url:value = 'https://example.com/a b']", "other https://example.com/a b"},
+		{"[email-addr:value = 'User@Example.COM']", "email-address User@example.com"},
+		{"[email-addr:value = 'A <user@example.com>']", "other A <user@example.com>"},
+		{"[email-message:from_ref.value = 'user@example.com']", "email-address user@example.com"},
+		{"[email-message:from_ref.value = '198.51.100.1']", "other 198.51.100.1"},
+		{"[email-message:to_refs[*].value = 'user@example.com']", "email-address user@example.com"},
+		{"[mac-addr:value = '00-00-5E-00-53-01']", "mac-address 00:00:5e:00:53:01"},
+		{"[mac-addr:value = '00-00-5E-00-53']", "other 00-00-5E-00-53"},
+		{"[network-traffic:dst_ref.value = '198.51.100.1']", "ipv4-address 198.51.100.1"},
+		{"[network-traffic:dst_ref.value = 'example.com']", "domain-name example.com"},
+		{"[network-traffic:dst_ref.value = 'localhost']", "other localhost"},
+		{"[domain-name:resolves_to_refs[*].value = '2001:DB8::1']", "ipv6-address 2001:db8::1"},
+		{"[x-thing:some_ref.other_ref.value = 'https://example.com/']", "url https://example.com/"},
+		{"[file:hashes.MD5 = '" + md5 + "']", "file-hash MD5 " + strings.ToLower(md5)},
+		{"[file:hashes.sha256 = '" + sha256 + "']", "file-hash SHA-256 " + sha256},
+		{"[file:hashes.'SHA3-256' = '" + sha256 + "']", "file-hash SHA3-256 " + sha256},
+		{"[file:hashes.'SHA-256' = '" + md5 + "']", "other " + md5},
+		{"[file:hashes.IMPHASH = '" + md5 + "']", "other " + md5},
+		{"[file:hashes.SSDEEP = '3:AIO9AJraNvsgzsVqSwHq:AeiV6']", "file-hash SSDEEP 3:AIO9AJraNvsgzsVqSwHq:AeiV6"},
+		{"[artifact:hashes.MD5 = '" + md5 + "']", "file-hash MD5 " + strings.ToLower(md5)},
+		{"[process:image_ref.hashes.MD5 = '" + md5 + "']", "file-hash MD5 " + strings.ToLower(md5)},
+		{"[x509-certificate:hashes.MD5 = '" + md5 + "']", "certificate-hash MD5 " + strings.ToLower(md5)},
+		{"[x-thing:hashes.MD5 = '" + md5 + "']", "other " + md5},
+		{"[file:name = 'Setup.exe']", "file-name Setup.exe"},
+		{"[directory:path = '/tmp']", "directory-path /tmp"},
+		{`[windows-registry-key:key = 'HKLM\\Run']`, `registry-key hklm\run`},
+		{"[mutex:name = 'Global']", "mutex-name Global"},
+		{"[network-traffic:extensions.'http-request-ext'.request_header.'User-Agent' = 'curl']", "user-agent curl"},
+		{"[network-traffic:extensions.'http-request-ext'.request_header.'user-agent'[0] = 'curl']", "user-agent curl"},
+		{"[network-traffic:extensions.'http-request-ext'.request_header.Host = 'example.com']", "other example.com"},
+		{"[autonomous-system:number = 64496]", "as-number 64496"},
+		{"[autonomous-system:number = -1]", "other -1"},
+		{"[ipv4-addr:value = 5]", "other 5"},
+		{"[file:size = 1.0]", "other 1"},
+	} {
+		t.Run(c.source, func(t *testing.T) {
+			o := Values(parsed(t, c.source))[0]
+			got := o.Kind.String()
+			if o.Algorithm != "" {
+				got += " " + o.Algorithm
+			}
+			if got += " " + o.Canonical; got != c.want {
+				t.Errorf("read as %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestOnlyWhatSettlesAPatternIsDecisive(t *testing.T) {
+	for _, c := range []struct {
+		name, source string
+		want         []string
+	}{
+		{"a single value is", "[url:value = 'x']", []string{"x"}},
+		{"alternatives are", "[url:value = 'x' OR url:value = 'y'] OR [url:value = 'z']", []string{"x", "y", "z"}},
+		{"elements of a set are", "[url:value IN ('x', 'y')]", []string{"x", "y"}},
+		{"equal values are given once", "[url:value IN ('x', 'y')] OR [url:value = 'x']", []string{"x", "y"}},
+		{"also in another spelling", "[domain-name:value IN ('EXAMPLE.com', 'example.com.')]", []string{"example.com"}},
+		{"also at another path", "[ipv4-addr:value = '192.0.2.1'] OR [network-traffic:dst_ref.value = '192.0.2.1']", []string{"192.0.2.1"}},
+		{"but of no known kind not at another path", "[file:size = 1 OR file:x_size = 1 OR file:size = 1.0]", []string{"1", "1"}},
+		{"a number is not the string of it", "[x-a:b = 1 OR x-a:b = '1']", []string{"1", "1"}},
+		{"a value under AND is not", "[url:value = 'x' AND url:value = 'y']", nil},
+		{"nor with AND further out", "[(url:value = 'x' OR url:value = 'y') AND url:value = 'z']", nil},
+		{"nor one of two observations", "[url:value = 'x'] AND [url:value = 'y']", nil},
+		{"nor one of a sequence", "([url:value = 'x'] OR [url:value = 'y']) FOLLOWEDBY [url:value = 'z']", nil},
+		{"the other alternative is", "[url:value = 'x' OR (url:value = 'y' AND url:value = 'z')]", []string{"x"}},
+		{"nor a negated one", "[url:value NOT = 'x']", nil},
+		{"nor one in a negated set", "[url:value NOT IN ('x', 'y')]", nil},
+		{"nor what shall differ", "[url:value != 'x']", nil},
+		{"nor what shall not differ", "[url:value NOT != 'x']", nil},
+		{"nor an expression for values", "[url:value LIKE 'x' OR url:value MATCHES 'y']", nil},
+		{"nor a bound", "[file:size > 5 OR file:size <= 1]", nil},
+		{"nor the larger network", "[ipv4-addr:value ISSUBSET '192.0.2.0/24' OR ipv4-addr:value ISSUPERSET '192.0.2.1/32']", nil},
+		{"nor what shall exist", "[EXISTS url:value]", nil},
+		{"nor what is to be seen twice", "[url:value = 'x'] REPEATS 2 TIMES", nil},
+		{"nor when that is said further out", "([url:value = 'x'] OR [url:value = 'y']) REPEATS 2 TIMES", nil},
+		{"what is to be seen once is", "[url:value = 'x'] REPEATS 1 TIMES", []string{"x"}},
+		{"within any time of one observation too", "[url:value = 'x'] WITHIN 5 SECONDS", []string{"x"}},
+		{"nor what counts only at a time", "[url:value = 'x'] START t'2020-01-01T00:00:00Z' STOP t'2021-01-01T00:00:00Z'", nil},
+		{"nor what a domain resolves to", "[domain-name:resolves_to_refs[*].value = '192.0.2.1']", nil},
+		{"nor who received a message", "[email-message:to_refs[*].value = 'user@example.com']", nil},
+		{"the sender is", "[email-message:from_ref.value = 'user@example.com']", []string{"user@example.com"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, e := range Decisive(parsed(t, c.source)) {
+				got = append(got, e.Value)
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestValuesAreGivenInOrderOfWritingWithWhatBindsThem(t *testing.T) {
+	source := "[url:value NOT IN ('x', 'y') OR x-a:b.c[0] = h'FFd8'] AND [ipv4-addr:value ISSUBSET '192.0.2.0/24' OR domain-name:resolves_to_refs[0].value = 'x']"
+	var got []string
+	for _, o := range Values(parsed(t, source)) {
+		got = append(got, fmt.Sprintf("%s %s %q %x negated=%t alone=%t indirect=%t %s",
+			o.Path.String(), o.Operator, o.Constant.Text, o.Bytes, o.Negated, o.Alone, o.Indirect, source[o.Constant.Pos:o.Constant.Pos+2]))
+	}
+	want := []string{
+		`url:value IN "x"  negated=true alone=false indirect=false 'x`,
+		`url:value IN "y"  negated=true alone=false indirect=false 'y`,
+		`x-a:b.c[0] = "FFd8" ffd8 negated=false alone=false indirect=false h'`,
+		`ipv4-addr:value ISSUBSET "192.0.2.0/24"  negated=false alone=false indirect=false '1`,
+		`domain-name:resolves_to_refs[0].value = "x"  negated=false alone=false indirect=true 'x`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// namesOf returns the values of p without what Normalise may change: how often
+// and in what order they stand, and whether a set of one is a set.
+func namesOf(p *Pattern) map[string]bool {
+	names := map[string]bool{}
+	for _, o := range Values(p) {
+		op := o.Operator
+		if op == In {
+			op = Equal
+		}
+		names[fmt.Sprint(o.Path.String(), " ", op, o.Negated, o.Kind, o.Algorithm, " ", o.Canonical)] = true
+	}
+	return names
+}
+
+func TestTheNormalFormNamesTheSameValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawFromFew(t)
+		normal := p.Normalise()
+		before, after := namesOf(p), namesOf(normal)
+		for name := range after {
+			if !before[name] {
+				t.Fatalf("%s is new", name)
+			}
+		}
+		decisive := func(p *Pattern) (all []string) {
+			for _, e := range Decisive(p) {
+				all = append(all, fmt.Sprint(e.Kind, e.Algorithm, " ", e.Value))
+			}
+			return all
+		}
+		kept := decisive(normal)
+		for _, e := range decisive(p) {
+			if !slices.Contains(kept, e) {
+				t.Fatalf("%s is decisive no more", e)
+			}
+		}
+	})
+}
+
+// Without AND and FOLLOWEDBY nothing is absorbed.
+func TestTheNormalFormOfAlternativesNamesAllOfThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &Pattern{Root: &Observation{Op: ObservationOr}}
+		for range rapid.IntRange(2, 4).Draw(t, "observations") {
+			c := &Condition{Op: Or}
+			for range rapid.IntRange(2, 4).Draw(t, "comparisons") {
+				c.Operands = append(c.Operands, &Condition{Comparison: drawFewComparisons(t)})
+			}
+			p.Root.Operands = append(p.Root.Operands, &Observation{Condition: c})
+		}
+		if d := cmp.Diff(namesOf(p), namesOf(p.Normalise())); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+// A decisive value is tried on an observation of which nothing else is true.
+func TestADecisiveValueMeetsThePatternByItself(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawFromFew(t)
+		decisive := Decisive(p)
+		for _, o := range Values(p) {
+			i := slices.IndexFunc(decisive, func(e Exact) bool {
+				return e.Value == o.Canonical && e.Path.Type == o.Path.Type
+			})
+			if i < 0 || o.Negated || o.Operator != Equal {
+				continue
+			}
+			met := comparisonText(canonicalComparison(&Comparison{Path: o.Path, Op: Equal, Values: []Value{o.Constant}}))
+			world := []imagined{{object: o.Path.Type, truth: map[string]bool{met: true}}}
+			for _, text := range comparisonsOf(p.Root) {
+				// A set that the value is in is true as well.
+				if strings.Contains(text, ` 6 `) && strings.HasPrefix(text, met[:strings.Index(met, " ")]) && strings.Contains(text, fmt.Sprintf("%q", o.Canonical)) {
+					world[0].truth[text] = true
+				}
+			}
+			if len(bindings(p.Root, world)) == 0 {
+				t.Fatalf("%s alone does not meet the pattern", o.Canonical)
+			}
+		}
+	})
+}
+
+func FuzzValues(f *testing.F) {
+	for _, c := range equivalences {
+		f.Add(c.a)
+	}
+	f.Add("[email-message:from_ref.value = 'a@b.example' OR url:value IN ('http://[::1]/', 'x')]")
+	f.Add("[process:image_ref.hashes.'TLSH' = 'T1' OR x-a:b_refs[*].c_ref.value NOT = '0.0.0.0/0']")
+	f.Fuzz(func(t *testing.T, source string) {
+		p, err := Parse(source)
+		if err != nil {
+			return
+		}
+		values := Values(p)
+		decisive := Decisive(p)
+		if len(decisive) > len(values) {
+			t.Errorf("%d of %d values are decisive", len(decisive), len(values))
+		}
+		for _, e := range decisive {
+			i := slices.IndexFunc(values, func(o Observable) bool { return o.Constant.Pos == e.Pos })
+			if o := values[i]; o.Negated || !o.Alone || o.Indirect || o.Operator != Equal && o.Operator != In {
+				t.Errorf("%s is decisive and is %+v", e.Value, o)
+			}
+			if e.Kind != Other && strings.ContainsAny(e.Value, "\x00\n") && e.Kind < FileName {
+				t.Errorf("%s has %q", e.Kind, e.Value)
+			}
+		}
+	})
+}
