@@ -18,7 +18,7 @@ func address(n int) string {
 	return fmt.Sprintf(`{"type":"ipv4-addr","id":"ipv4-addr--00000000-0000-4000-8000-%012d","value":"192.0.2.%d"}`, n, n%256)
 }
 
-// itemsOf tells of each item its place and its pointer.
+// itemsOf tells of each item its place, its pointer and its first error.
 func itemsOf(t rapid.TB, in io.Reader) (items []string) {
 	t.Helper()
 	r := newStixInput("in", in)
@@ -33,7 +33,7 @@ func itemsOf(t rapid.TB, in io.Reader) (items []string) {
 		code := "object"
 		if it.fault != nil {
 			code = it.fault.Code
-		} else if f := it.findings(); len(f) > 0 {
+		} else if f := it.findings(); len(f) > 0 && f[0].Severity == stix.Error {
 			code = f[0].Code
 		}
 		items = append(items, fmt.Sprintf("%d:%d %s %s", it.place.Line, it.place.Column, it.pointer, code))
