@@ -70,6 +70,14 @@ const maxProblems = 20
 // which is a copy.
 func Check(source string, report func(Problem)) {
 	p := checkers.Get().(*parser)
+	p.check(source, report)
+	checkers.Put(p)
+}
+
+var checkers = sync.Pool{New: func() any { return new(parser) }}
+
+// check is Check, and leaves the parser and its nodes ready for the next one.
+func (p *parser) check(source string, report func(Problem)) {
 	p.src, p.verbatim = source, true
 	p.pattern()
 	c := checker{src: source, report: report}
@@ -79,10 +87,8 @@ func Check(source string, report func(Problem)) {
 		c.pattern(p)
 	}
 	p.nodes.reset()
-	p.release(&checkers)
+	p.forget()
 }
-
-var checkers = sync.Pool{New: func() any { return new(parser) }}
 
 // checker holds a tree to the rules beyond the grammar. Its strings are as
 // they are written, with their escapes.

@@ -30,7 +30,8 @@ func Parse(source string) (*Pattern, error) {
 	root := p.pattern()
 	err := p.err
 	p.nodes = nodes{} // they are the tree's now
-	p.release(&parsers)
+	p.forget()
+	parsers.Put(p)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +59,8 @@ type parser struct {
 	verbatim bool
 }
 
-// release makes the parser forget the pattern and puts it into the pool.
-func (p *parser) release(pool *sync.Pool) {
+// forget makes the parser ready for another pattern, but for its nodes.
+func (p *parser) forget() {
 	clear(p.observations[:cap(p.observations)])
 	clear(p.conditions[:cap(p.conditions)])
 	if cap(p.observations) > maxKept || cap(p.conditions) > maxKept {
@@ -67,7 +68,6 @@ func (p *parser) release(pool *sync.Pool) {
 	}
 	p.src, p.tok, p.err, p.repeated, p.qualified = "", token{}, nil, 0, false
 	p.observations, p.conditions = p.observations[:0], p.conditions[:0]
-	pool.Put(p)
 }
 
 func (p *parser) pattern() *Observation {
