@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -88,7 +87,7 @@ func stixID(cmd *cobra.Command, files []string) error {
 			return lines.Encode(line)
 		}
 		if len(line.Findings) > 0 {
-			complain(cmd, it, &line.Findings[0])
+			complain(cmd, it, findingText(&line.Findings[0]))
 			return nil
 		}
 		return rows.row(line.cells()...)
@@ -184,9 +183,4 @@ func (t *idTotals) exit() error {
 		return &exitError{code: exitRefused}
 	}
 	return &exitError{code: exitPartly}
-}
-
-// complain tells on standard error of what could not be looked at.
-func complain(cmd *cobra.Command, it *stixItem, f *stix.Finding) {
-	fmt.Fprintf(cmd.ErrOrStderr(), "selat: %s: %s: %s\n", printable(it.file), printable(it.name()), printable(findingText(f)))
 }

@@ -108,6 +108,11 @@ func findingRule(f *stix.Finding) string {
 	return f.Code + ", " + f.Section
 }
 
+// complain tells on standard error of what could not be looked at.
+func complain(cmd *cobra.Command, it *stixItem, why string) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "selat: %s: %s: %s\n", printable(it.file), printable(it.name()), printable(why))
+}
+
 // severityName is the word for it in JSON and SARIF.
 func severityName(s stix.Severity) string {
 	if s == stix.Error {

@@ -16,15 +16,22 @@ type validateText struct {
 	out   io.Writer
 	ink   ink
 	quiet bool
-	items int
+
+	wrong, doubtful int // objects with errors, and with warnings only
+	untold          int // of these
 }
 
-// validateMost is how many objects with findings are told of in full without
-// --json.
+// validateMost is how many objects with errors, and how many with warnings
+// only, are told of in full without --json.
 const validateMost = 200
 
 func (v *validateText) item(it *stixItem, findings []told) error {
-	if v.items++; v.items > validateMost {
+	of := &v.doubtful
+	if slices.ContainsFunc(findings, func(f told) bool { return f.Severity == stix.Error }) {
+		of = &v.wrong
+	}
+	if *of++; *of > validateMost {
+		v.untold++
 		return nil
 	}
 	var b bytes.Buffer
@@ -47,8 +54,8 @@ func (v *validateText) item(it *stixItem, findings []told) error {
 
 func (v *validateText) end(t *validateTotals, unread error) error {
 	var b bytes.Buffer
-	if v.items > validateMost {
-		fmt.Fprintf(&b, "and %d more objects with findings; --json tells them all\n", v.items-validateMost)
+	if v.untold > 0 {
+		fmt.Fprintf(&b, "and %s more with findings; --json tells them all\n", counted(v.untold, "object"))
 		for _, code := range byCount(t.Codes) {
 			fmt.Fprintf(&b, "%s: %d\n", code, t.Codes[code])
 		}

@@ -98,17 +98,27 @@ func TestTextOfAnObjectCannotDriveATerminal(t *testing.T) {
 func TestMoreThanAScreenfulIsToldInNumbers(t *testing.T) {
 	var b bytes.Buffer
 	v := &validateText{out: &b}
-	totals := &validateTotals{Objects: validateMost + 2, Errors: validateMost + 2, Invalid: validateMost + 2, Codes: map[string]int{"a": 1, "b": validateMost + 1}}
-	for range validateMost + 2 {
-		if err := v.item(&stixItem{file: "f", object: &stix.Object{}}, []told{{}}); err != nil {
+	totals := &validateTotals{Objects: validateMost + 3, Errors: 1, Invalid: 1, Warnings: validateMost + 2, Codes: map[string]int{"a": 1, "b": validateMost + 2}}
+	item := func(s stix.Severity, id string) {
+		if err := v.item(&stixItem{file: "f", object: &stix.Object{ID: id}}, []told{{Finding: stix.Finding{Severity: s}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	for range validateMost + 2 {
+		item(stix.Warning, "x--warned")
+	}
+	item(stix.Error, "x--wrong")
 	if err := v.end(totals, nil); err != nil {
 		t.Fatal(err)
 	}
+	if n := strings.Count(b.String(), "x--warned"); n != validateMost {
+		t.Errorf("%d objects with warnings are told", n)
+	}
+	if !strings.Contains(b.String(), "x--wrong") {
+		t.Error("warnings hide an error")
+	}
 	_, end, _ := strings.Cut(b.String(), "and ")
-	if want := "2 more objects with findings; --json tells them all\nb: 201\na: 1\n202 objects: 202 errors in 202 of them\n"; end != want {
+	if want := "2 objects more with findings; --json tells them all\nb: 202\na: 1\n203 objects: 1 error, 202 warnings\n"; end != want {
 		t.Error(end)
 	}
 }

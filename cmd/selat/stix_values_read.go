@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/selat-hub/selat/stix/pattern"
+)
+
+// errOtherLanguage is said of an indicator whose pattern is no STIX pattern and
+// is not meant to be.
+var errOtherLanguage = errors.New("the pattern is in another language")
+
+// kindOther is the kind of what has none of its own.
+var kindOther = pattern.Other.String()
+
+// indicatorValues lists the values in an indicator's pattern (STIX 2.1 §4.7).
+func indicatorValues(raw []byte) ([]valueJSON, error) {
+	var indicator struct {
+		Pattern  string `json:"pattern"`
+		Language string `json:"pattern_type"`
+	}
+	if err := jsonv2.Unmarshal(raw, &indicator); err != nil {
+		return nil, fmt.Errorf("reading the indicator: %w", err)
+	}
+	if indicator.Language != "stix" {
+		return nil, errOtherLanguage
+	}
+	p, err := pattern.Parse(indicator.Pattern)
+	if err != nil {
+		return nil, fmt.Errorf("/pattern: %w", err)
+	}
+	decisive := map[settled]bool{}
+	for _, e := range pattern.Decisive(p) {
+		decisive[settledBy(e.Kind, e.Algorithm, e.Value, &e.Path)] = true
+	}
+	var values []valueJSON
+	for _, o := range pattern.Values(p) {
+		operator := o.Operator.String()
+		if o.Negated && o.Operator != pattern.NotEqual {
+			operator = "NOT " + operator
+		}
+		settles := !o.Negated && decisive[settledBy(o.Kind, o.Algorithm, o.Canonical, &o.Path)]
+		values = append(values, valueJSON{
+			Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path.String(),
+			Operator: operator, Decisive: &settles,
+		})
+	}
+	return values, nil
+}
+
+// observableProperties are the properties by which an observable of each type
+// is known (STIX 2.1 §6).
+var observableProperties = map[string][]string{
+	"artifact":             {"hashes", "url"},
+	"autonomous-system":    {"number"},
+	"directory":            {"path"},
+	"domain-name":          {"value"},
+	"email-addr":           {"value"},
+	"email-message":        {"subject"},
+	"file":                 {"hashes", "name"},
+	"ipv4-addr":            {"value"},
+	"ipv6-addr":            {"value"},
+	"mac-addr":             {"value"},
+	"mutex":                {"name"},
+	"process":              {"command_line"},
+	"software":             {"name", "cpe"},
+	"url":                  {"value"},
+	"user-account":         {"user_id", "account_login"},
+	"windows-registry-key": {"key"},
+	"x509-certificate":     {"hashes", "serial_number"},
+}
+
+// observableValues lists the values of a cyber-observable.
+func observableValues(typ string, raw []byte) ([]valueJSON, error) {
+	names, known := observableProperties[typ]
+	if !known {
+		return nil, nil
+	}
+	var members map[string]jsontext.Value
+	if err := jsonv2.Unmarshal(raw, &members); err != nil {
+		return nil, fmt.Errorf("reading the observable: %w", err)
+	}
+	var values []valueJSON
+	for _, name := range names {
+		path := pattern.Path{Type: typ, Steps: []pattern.Step{{Kind: pattern.Property, Name: name}}}
+		switch v := members[name]; {
+		case len(v) == 0:
+		case name == "hashes":
+			hashes, err := hashValues(path, v)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, hashes...)
+		case v.Kind() == '"':
+			text, err := jsontext.AppendUnquote(nil, v)
+			if err != nil {
+				return nil, fmt.Errorf("/%s: %w", name, err)
+			}
+			values = append(values, observed(path, pattern.Value{Kind: pattern.String, Text: string(text)}))
+		case v.Kind() == '0':
+			values = append(values, observed(path, pattern.Value{Kind: pattern.Integer, Text: string(v)}))
+		default:
+			return nil, fmt.Errorf("/%s: this is neither a string nor a number", name)
+		}
+	}
+	return values, nil
+}
+
+func hashValues(path pattern.Path, raw jsontext.Value) ([]valueJSON, error) {
+	var hashes map[string]string
+	if err := jsonv2.Unmarshal(raw, &hashes); err != nil {
+		return nil, fmt.Errorf("/hashes: %w", err)
+	}
+	names := make([]string, 0, len(hashes))
+	for name := range hashes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var values []valueJSON
+	for _, name := range names {
+		at := path
+		at.Steps = append(slices.Clone(path.Steps), pattern.Step{Kind: pattern.Property, Name: name})
+		values = append(values, observed(at, pattern.Value{Kind: pattern.String, Text: hashes[name]}))
+	}
+	return values, nil
+}
+
+// observed reads a value as a pattern that asks for it would.
+func observed(path pattern.Path, v pattern.Value) valueJSON {
+	asks := &pattern.Comparison{Path: path, Op: pattern.Equal, Values: []pattern.Value{v}}
+	p := &pattern.Pattern{Root: &pattern.Observation{Condition: &pattern.Condition{Comparison: asks}}}
+	o := pattern.Values(p)[0]
+	return valueJSON{Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: path.String()}
+}
+
+// settled is the same for values that settle a pattern alike.
+type settled struct {
+	kind                   pattern.ObservableKind
+	algorithm, value, path string
+}
+
+func settledBy(kind pattern.ObservableKind, algorithm, value string, path *pattern.Path) settled {
+	s := settled{kind: kind, algorithm: algorithm, value: value}
+	if kind == pattern.Other {
+		s.path = path.String() // nothing else tells what it is
+	}
+	return s
+}
