@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // rawMember is a member as another decoder than the package's sees it.
@@ -14,7 +14,7 @@ type rawMember struct{ Name, Raw string }
 
 // otherMembers returns all members of an object but the marking ones, in order,
 // each value with the very bytes it is written in.
-func otherMembers(t testing.TB, object []byte) []rawMember {
+func otherMembers(t rapid.TB, object []byte) []rawMember {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
@@ -44,7 +44,7 @@ func otherMembers(t testing.TB, object []byte) []rawMember {
 }
 
 // valueSpan finds the value of a member, and whether the object has it.
-func valueSpan(t testing.TB, object []byte, name string) (from, to int, there bool) {
+func valueSpan(t rapid.TB, object []byte, name string) (from, to int, there bool) {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if _, err := dec.Token(); err != nil {
@@ -69,7 +69,7 @@ func valueSpan(t testing.TB, object []byte, name string) (from, to int, there bo
 
 // onlyMarkingsDiffer checks that a change put in, took out or replaced one
 // marking member, or nothing, and left every other byte as it was.
-func onlyMarkingsDiffer(t testing.TB, before, after []byte) {
+func onlyMarkingsDiffer(t rapid.TB, before, after []byte) {
 	t.Helper()
 	if d := cmp.Diff(otherMembers(t, before), otherMembers(t, after)); d != "" {
 		t.Fatalf("other members changed, before -, after +:\n%s", d)

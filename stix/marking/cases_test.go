@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // shared returns a path in the folder of third-party data, or skips.
@@ -216,7 +217,7 @@ func ids(marks []Mark) []string {
 }
 
 // markingsOf returns the marking members that an object has.
-func markingsOf(t testing.TB, object []byte) map[string]any {
+func markingsOf(t rapid.TB, object []byte) map[string]any {
 	t.Helper()
 	var all map[string]any
 	if err := json.Unmarshal(object, &all); err != nil {

@@ -24,9 +24,10 @@ var (
 	ErrMarkingNotFound = errors.New("marking not found")
 )
 
-// brief quotes what a caller gave, no more than the first 120 bytes of it.
+// brief quotes what a caller gave, no more than the first 80 bytes of it, which
+// may become four times as many.
 func brief(s string) string {
-	const most = 120
+	const most = 80
 	if len(s) > most {
 		return strconv.QuoteToASCII(strings.ToValidUTF8(s[:most], "")) + "..."
 	}

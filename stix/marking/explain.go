@@ -43,11 +43,13 @@ func Explain(object []byte, selector string) ([]Reason, error) {
 		})
 	}
 	for i, g := range d.granulars {
+		var given []string // at most one for each component of the selector
 		for k, s := range g.selectors {
 			exact, above, _ := asked.match(s)
-			if !exact && !above {
+			if !exact && !above || slices.Contains(given, s) {
 				continue
 			}
+			given = append(given, s)
 			why = append(why, Reason{
 				Mark:      g.mark,
 				Level:     levelOf(g.mark.Ref),

@@ -302,3 +302,18 @@ func everything(object []byte, selector string) []error {
 	note(nil, Resolve(object, selector))
 	return errs
 }
+
+func TestErrorsAreBoundedWhateverIsGiven(t *testing.T) {
+	object := []byte(`{"id":"x","` + strings.Repeat("n", 250) + `":1,"object_marking_refs":["` + red + `"],"granular_markings":[{"lang":"en","selectors":["` + strings.Repeat("n", 250) + `"]}]}`)
+	long := strings.Repeat("\x00", 10_000)
+	_, removeErr := RemoveAt(object, []Mark{{Ref: long}}, []string{strings.Repeat("n", 250), "id"})
+	_, refErr := Add(object, long)
+	_, langErr := AddAt(object, []Mark{{Lang: long}}, []string{"id"})
+	_, wholeErr := Remove(object, long)
+	_, clearErr := ClearAt(object, []string{"id"}, Options{})
+	for _, err := range []error{removeErr, refErr, langErr, wholeErr, clearErr, Resolve(object, long), Resolve(object, "id", strings.Repeat("m", 250))} {
+		if err == nil || len(err.Error()) > 500 {
+			t.Errorf("got %v", err)
+		}
+	}
+}
