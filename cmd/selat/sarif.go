@@ -70,7 +70,7 @@ type (
 	}
 	sarifProperties struct {
 		ObjectID string `json:"objectId,omitempty"`
-		Object   int    `json:"object"`
+		Object   *int   `json:"object,omitempty"` // in its file, from 0
 		Section  string `json:"section,omitempty"`
 	}
 )
@@ -99,7 +99,7 @@ func (s *sarifLog) item(it *stixItem, findings []told) error {
 				},
 				Logical: logical,
 			}},
-			Properties: sarifProperties{it.id(), it.number, f.Section},
+			Properties: sarifProperties{it.id(), it.position(), f.Section},
 		})
 		if err != nil {
 			return err

@@ -76,7 +76,8 @@ func stixID(cmd *cobra.Command, files []string) error {
 	}
 	var totals idTotals
 	progress := newStixProgress(cmd, false)
-	err = readStix(cmd.Context(), sources, progress, func(it *stixItem) error {
+	reading := &stixReading{sources: sources, progress: progress}
+	err = reading.each(cmd.Context(), func(it *stixItem) error {
 		line, observable := idOf(it)
 		if !observable {
 			return nil

@@ -40,7 +40,16 @@ type tracker struct {
 
 	// before is the last byte before at that is no space, 0 for none.
 	before byte
+
+	// gap is what lies between left, an offset, and at. It is no more than its
+	// beginning where that is longer than gapMost.
+	gap   []byte
+	gapAt place
+	left  int64
 }
+
+// gapMost is more than a bundle has to say of itself, objects aside.
+const gapMost = 64 << 10
 
 // trackMost is twice what a stix.Reader may have read ahead.
 const trackMost = 4 << 20
@@ -62,8 +71,28 @@ func (t *tracker) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// leave begins the gap anew, at the offset where an object ends.
+func (t *tracker) leave(offset int64) {
+	t.left, t.gap, t.gapAt = offset, t.gap[:0], place{Byte: offset}
+}
+
 // pass lets go of the first n bytes held.
 func (t *tracker) pass(n int) {
+	if before := t.left - t.at.Byte; before > 0 {
+		t.drop(int(min(before, int64(n))))
+		n -= int(min(before, int64(n)))
+	}
+	if n == 0 {
+		return
+	}
+	if len(t.gap) == 0 {
+		t.gapAt = t.at
+	}
+	t.gap = append(t.gap, t.buf[t.from:t.from+min(n, gapMost+1-len(t.gap))]...)
+	t.drop(n)
+}
+
+func (t *tracker) drop(n int) {
 	passed := t.buf[t.from : t.from+n]
 	t.at = t.at.after(passed)
 	if rest := bytes.TrimRight(passed, " \t\r\n"); len(rest) > 0 {
@@ -71,6 +100,9 @@ func (t *tracker) pass(n int) {
 	}
 	t.from += n
 }
+
+// end lets go of all that is held.
+func (t *tracker) end() { t.pass(len(t.buf) - t.from) }
 
 // to returns the place of an offset, and lets go of what is before it. The line
 // of an offset that was let go of is known only if it was asked for last.

@@ -20,7 +20,7 @@ var errNoObject = errors.New("there is no object in the input")
 // stixItem is one thing in an input: an object, or what cannot be read as one.
 type stixItem struct {
 	file   string
-	number int // in its file, from 0
+	number int // in its file, from 0; -1 for a bundle without its objects
 	place  place
 	// pointer is where its bundle has it, such as /objects/3; "" outside of one.
 	pointer string
@@ -45,10 +45,21 @@ func (it *stixItem) id() string {
 	return it.object.ID
 }
 
+// position is its number in its file, nil for a bundle.
+func (it *stixItem) position() *int {
+	if it.number < 0 {
+		return nil
+	}
+	return &it.number
+}
+
 // name is how an item is called where it has no identifier.
 func (it *stixItem) name() string {
 	if id := it.id(); id != "" {
 		return id
+	}
+	if it.number < 0 {
+		return "a bundle"
 	}
 	return fmt.Sprintf("object %d", it.number+1)
 }
@@ -66,6 +77,12 @@ type stixInput struct {
 	list, astray bool
 	element      int
 	envelope     []byte
+
+	// bundles tells to return, besides, each bundle that has findings of its
+	// own, after its objects.
+	bundles   bool
+	envelopes envelopes
+	waiting   []*stixItem
 }
 
 func newStixInput(file string, in io.Reader) *stixInput {
@@ -75,6 +92,59 @@ func newStixInput(file string, in io.Reader) *stixInput {
 
 // next returns io.EOF after the last item.
 func (in *stixInput) next() (*stixItem, error) {
+	if len(in.waiting) == 0 {
+		it, err := in.read()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if in.bundles {
+			in.enclose(it)
+		}
+		if it != nil {
+			in.waiting = append(in.waiting, it)
+		}
+		if len(in.waiting) == 0 {
+			return nil, io.EOF
+		}
+	}
+	it := in.waiting[0]
+	in.waiting = in.waiting[1:]
+	return it, nil
+}
+
+// enclose puts the bundles that end before an item, nil for the end of the
+// input, into what waits to be returned.
+func (in *stixInput) enclose(it *stixItem) {
+	for _, e := range in.between(it) {
+		if b := e.item(in.file); b != nil {
+			in.waiting = append(in.waiting, b)
+		}
+	}
+}
+
+// between takes the gap before an item, and returns the bundles that end in it.
+func (in *stixInput) between(it *stixItem) (ended []emptied) {
+	t := in.track
+	if it == nil {
+		t.end()
+	}
+	// Within a list there is nothing between objects but commas.
+	if it == nil || t.before != ',' {
+		in.envelopes.lost = in.envelopes.lost || len(t.gap) > gapMost
+		ended = in.envelopes.take(t.gap, t.gapAt, it != nil && it.pointer != "")
+	}
+	switch {
+	case it == nil:
+	case it.raw == nil:
+		in.envelopes.lost = true
+	default:
+		t.leave(it.place.Byte + int64(len(it.raw)))
+	}
+	return ended
+}
+
+// read returns the next item, bundles aside.
+func (in *stixInput) read() (*stixItem, error) {
 	raw, err := in.reader.Next()
 	var fault *stix.Finding
 	if err != nil && !errors.As(err, &fault) {
@@ -148,15 +218,22 @@ func (in *stixInput) check(it *stixItem) error {
 	return nil
 }
 
-// readStix hands each item of the sources to visit, in order. A source that
-// cannot be read does not keep the others from being read: the error names them
-// all. An error of visit ends the reading.
-func readStix(ctx context.Context, sources []client.Source, p *stixProgress, visit func(*stixItem) error) error {
-	p.expect(sources)
-	defer p.finish()
+// stixReading is what a verb reads, one source after another.
+type stixReading struct {
+	sources  []client.Source
+	progress *stixProgress
+	bundles  bool // also those with findings of their own
+}
+
+// each hands each item to visit, in order. A source that cannot be read does
+// not keep the others from being read: the error names them all. An error of
+// visit ends the reading.
+func (r *stixReading) each(ctx context.Context, visit func(*stixItem) error) error {
+	r.progress.expect(r.sources)
+	defer r.progress.finish()
 	var unread error
-	for _, src := range sources {
-		stop, err := readStixSource(ctx, src, p, visit)
+	for _, src := range r.sources {
+		stop, err := r.one(ctx, src, visit)
 		unread = errors.Join(unread, err)
 		if stop {
 			break
@@ -165,13 +242,14 @@ func readStix(ctx context.Context, sources []client.Source, p *stixProgress, vis
 	return unread
 }
 
-func readStixSource(ctx context.Context, src client.Source, p *stixProgress, visit func(*stixItem) error) (stop bool, err error) {
-	r, err := src.Open()
+func (r *stixReading) one(ctx context.Context, src client.Source, visit func(*stixItem) error) (stop bool, err error) {
+	f, err := src.Open()
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	in := newStixInput(src.Name, p.follow(r))
+	defer func() { err = errors.Join(err, f.Close()) }()
+	in := newStixInput(src.Name, r.progress.follow(f))
+	in.bundles = r.bundles
 	for {
 		if err := ctx.Err(); err != nil {
 			return true, err
@@ -183,7 +261,7 @@ func readStixSource(ctx context.Context, src client.Source, p *stixProgress, vis
 		if err != nil {
 			return false, err
 		}
-		p.object()
+		r.progress.object()
 		if err := visit(it); err != nil {
 			return true, err
 		}

@@ -155,3 +155,42 @@ func TestEveryFindingIsPlacedWithinItsObject(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestBundlesArePutTogetherWithoutTheirObjects(t *testing.T) {
+	a := address(1)
+	large := `{"objects":[],"x":"` + strings.Repeat("y", gapMost) + `"}`
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"one":                     {`{"id":1,"objects":[` + a + "," + a + `],"x":[2]}`, []string{`1:1 {"id":1,"objects":[{}],"x":[2]}`}},
+		"after a byte order mark": {"\uFEFF\n" + `{"objects":[` + a + "]}", []string{`2:1 {"objects":[{}]}`}},
+		"several, objects between": {`{"objects":[` + a + "]}\n" + a + ` {"objects":[` + a + "]}" + `{"objects":[]}`, []string{
+			`1:1 {"objects":[{}]}`, fmt.Sprintf(`2:%d {"objects":[{}]}`, len(a)+2), fmt.Sprintf(`2:%d {"objects":[]}`, 2*len(a)+16),
+		}},
+		"not after broken JSON": {`{"objects":[` + a + "]}\n{,}\n" + `{"objects":[` + a + "]}", []string{`1:1 {"objects":[{}]}`}},
+		"not ones too large":    {large + "\n" + a, nil},
+		"none":                  {a + "\n" + a, nil},
+		"nothing":               {"", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := newStixInput("in", iotest.OneByteReader(strings.NewReader(c.in)))
+			var got []string
+			for {
+				it, err := in.read()
+				if err != nil && !errors.Is(err, io.EOF) {
+					t.Fatal(err)
+				}
+				for _, e := range in.between(it) {
+					got = append(got, fmt.Sprintf("%d:%d %s", e.at.Line, e.at.Column, e.text))
+				}
+				if it == nil {
+					break
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -57,16 +56,16 @@ func stixTLP(cmd *cobra.Command, files []string, summary bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	progress := newStixProgress(cmd, false)
-	definitions, err := readDefinitions(cmd, sources, progress)
+	reading := &stixReading{sources: sources, progress: newStixProgress(cmd, false)}
+	definitions, err := readDefinitions(cmd, reading)
 	if err != nil {
 		return err
 	}
 	out := newTLPOutput(cmd, len(files) > 1, summary)
-	err = readStix(cmd.Context(), sources, progress, func(it *stixItem) error {
+	err = reading.each(cmd.Context(), func(it *stixItem) error {
 		line := tlpOf(it, definitions.resolve)
 		if !summary {
-			progress.finish()
+			reading.progress.finish()
 		}
 		return out.line(it, line)
 	})
@@ -121,9 +120,9 @@ type definitionRead struct {
 	sound bool
 }
 
-func readDefinitions(cmd *cobra.Command, sources []client.Source, p *stixProgress) (definitionsRead, error) {
+func readDefinitions(cmd *cobra.Command, reading *stixReading) (definitionsRead, error) {
 	read := definitionsRead{}
-	err := readStix(cmd.Context(), sources, p, func(it *stixItem) error {
+	err := reading.each(cmd.Context(), func(it *stixItem) error {
 		if it.object != nil && it.object.Definition != nil {
 			read.add(it.object)
 		}

@@ -32,14 +32,15 @@ func newStixValidateCmd() *cobra.Command {
 		Long: `Holds every object to the rules of STIX 2.1 that the hub holds it to, and tells
 what is wrong, where, and by which section of the standard. An error is a broken
 MUST: the hub would refuse the object. A warning is a broken SHOULD: it would
-pass. Files of any size are read in little memory. TLP and audience are not
-looked at: see selat stix tlp and selat route.
+pass. The bundle around objects is told of as well, after them; the hub itself
+passes over it. TLP and audience are not looked at: see selat stix tlp and selat
+route. Files of any size are read in little memory.
 
-With --json there is a line for each finding and one with the totals; its byte
-counts from 0, line and column from 1. --format sarif writes SARIF 2.1.0, which
+With --json there is a line for each finding and one with the totals; byte and
+object count from 0, line and column from 1. --format sarif writes SARIF 2.1.0, which
 editors and code review show beside the file.
 
-Exit code: 0 no errors, 3 some objects have errors, 4 all have, 1 a file cannot
+Exit code: 0 no errors, 3 some objects or a bundle have errors, 4 all objects have, 1 a file cannot
 be read or nothing is in it, 2 the command line cannot be understood. Warnings
 count as errors with --strict.`,
 		Example: `  selat stix validate report.json
@@ -77,6 +78,7 @@ type validateOutput interface {
 type validateTotals struct {
 	Objects  int            `json:"objects"`
 	Invalid  int            `json:"invalid"` // objects with errors
+	Bundles  int            `json:"bundles"` // bundles with errors of their own
 	Errors   int            `json:"errors"`
 	Warnings int            `json:"warnings"`
 	Codes    map[string]int `json:"codes"`
@@ -98,8 +100,9 @@ func validate(cmd *cobra.Command, o *validateOptions, files []string) error {
 		return err
 	}
 	progress := newStixProgress(cmd, o.quiet)
+	reading := &stixReading{sources: sources, progress: progress, bundles: true}
 	totals := &validateTotals{Codes: map[string]int{}}
-	unread := readStix(cmd.Context(), sources, progress, func(it *stixItem) error {
+	unread := reading.each(cmd.Context(), func(it *stixItem) error {
 		findings := totals.count(it, o.strict)
 		if o.quiet {
 			findings = slices.DeleteFunc(findings, func(f stix.Finding) bool { return f.Severity != stix.Error })
@@ -131,7 +134,9 @@ func newValidateOutput(cmd *cobra.Command, o *validateOptions) (validateOutput, 
 // count adds an item to the totals and returns its findings, warnings made
 // errors if strict.
 func (t *validateTotals) count(it *stixItem, strict bool) []stix.Finding {
-	t.Objects++
+	if it.number >= 0 {
+		t.Objects++
+	}
 	findings, broken := it.findings(), false
 	for i := range findings {
 		f := &findings[i]
@@ -146,23 +151,25 @@ func (t *validateTotals) count(it *stixItem, strict bool) []stix.Finding {
 			t.Warnings++
 		}
 	}
-	if broken {
+	switch {
+	case broken && it.number >= 0:
 		t.Invalid++
+	case broken:
+		t.Bundles++
 	}
 	return findings
 }
 
 func (t *validateTotals) exit() error {
-	switch t.Invalid {
-	case 0:
-		if t.Objects == 0 {
-			return errNoObject
-		}
-		return nil
-	case t.Objects:
+	switch {
+	case t.Objects == 0:
+		return errNoObject
+	case t.Invalid == t.Objects:
 		return &exitError{code: exitRefused}
+	case t.Invalid+t.Bundles > 0:
+		return &exitError{code: exitPartly}
 	}
-	return &exitError{code: exitPartly}
+	return nil
 }
 
 // placed finds where in the input each finding is.

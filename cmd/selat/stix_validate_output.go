@@ -83,14 +83,17 @@ func byCount(codes map[string]int) []string {
 }
 
 func (t *validateTotals) String() string {
-	s := counted(t.Objects, "object") + ": "
-	switch {
-	case t.Errors == 0:
-		s += "no errors"
-	case t.Errors == 1:
-		s += "1 error"
-	default:
-		s += fmt.Sprintf("%d errors in %d of them", t.Errors, t.Invalid)
+	s := counted(t.Objects, "object")
+	if t.Invalid > 0 {
+		s += fmt.Sprintf(", %d with errors", t.Invalid)
+	}
+	if t.Bundles > 0 {
+		s += fmt.Sprintf(", %s with errors", counted(t.Bundles, "bundle"))
+	}
+	if t.Errors == 0 {
+		s += ": no errors"
+	} else {
+		s += ": " + counted(t.Errors, "error")
 	}
 	if t.Warnings > 0 {
 		s += ", " + counted(t.Warnings, "warning")
@@ -104,7 +107,7 @@ type validateJSON struct{ enc *json.Encoder }
 // findingJSON is one of those lines.
 type findingJSON struct {
 	File     string `json:"file"`
-	Object   int    `json:"object"` // in its file, from 0
+	Object   *int   `json:"object,omitempty"` // in its file, from 0; none for a bundle
 	ID       string `json:"id,omitempty"`
 	Byte     int64  `json:"byte"`
 	Line     int    `json:"line,omitempty"`
@@ -116,7 +119,7 @@ type findingJSON struct {
 func (v *validateJSON) item(it *stixItem, findings []told) error {
 	for _, f := range findings {
 		err := v.enc.Encode(findingJSON{
-			File: it.file, Object: it.number, ID: it.id(),
+			File: it.file, Object: it.position(), ID: it.id(),
 			Byte: f.Byte, Line: f.Line, Column: f.Column,
 			Severity: severityName(f.Severity), Finding: f.Finding,
 		})

@@ -24,7 +24,7 @@ func TestWarningsAreErrorsWhenStrict(t *testing.T) {
 		code   int
 	}{
 		{false, "1 object: no errors, 1 warning", 0},
-		{true, "1 object: 1 error", exitRefused},
+		{true, "1 object, 1 with errors: 1 error", exitRefused},
 	} {
 		totals := &validateTotals{Codes: map[string]int{}}
 		totals.count(item(), c.strict)
@@ -49,6 +49,9 @@ func TestTheEndOfValidateTellsHowManyObjectsHaveErrors(t *testing.T) {
 		"none": {validateTotals{Objects: 2, Warnings: 3}, 0},
 		"some": {validateTotals{Objects: 2, Invalid: 1}, exitPartly},
 		"all":  {validateTotals{Objects: 2, Invalid: 2}, exitRefused},
+
+		"a bundle":         {validateTotals{Objects: 2, Bundles: 1}, exitPartly},
+		"a bundle and all": {validateTotals{Objects: 2, Invalid: 2, Bundles: 1}, exitRefused},
 	} {
 		code := 0
 		if e := (*exitError)(nil); errors.As(c.totals.exit(), &e) {
@@ -118,7 +121,7 @@ func TestMoreThanAScreenfulIsToldInNumbers(t *testing.T) {
 		t.Error("warnings hide an error")
 	}
 	_, end, _ := strings.Cut(b.String(), "and ")
-	if want := "2 objects more with findings; --json tells them all\nb: 202\na: 1\n203 objects: 1 error, 202 warnings\n"; end != want {
+	if want := "2 objects more with findings; --json tells them all\nb: 202\na: 1\n203 objects, 1 with errors: 1 error, 202 warnings\n"; end != want {
 		t.Error(end)
 	}
 }

@@ -69,7 +69,8 @@ func stixValues(cmd *cobra.Command, files []string) error {
 	}
 	var totals valuesTotals
 	progress := newStixProgress(cmd, false)
-	err = readStix(cmd.Context(), sources, progress, func(it *stixItem) error {
+	reading := &stixReading{sources: sources, progress: progress}
+	err = reading.each(cmd.Context(), func(it *stixItem) error {
 		totals.Objects++
 		values, err := valuesOf(it)
 		switch {
