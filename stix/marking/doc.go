@@ -20,7 +20,7 @@
 // are what comes back where there is nothing to change. In particular modified
 // stays, and a changed object under an unchanged version is a conflict to the
 // hub: who publishes the result has to give it a later modified first
-// (§3.6.2). A marking-definition and an observable have none.
+// (§3.6). A marking-definition and an observable have none.
 //
 // Objects are taken to be hostile: time is linear in the object and the
 // selectors together but for sorting, memory is a small multiple of them,
