@@ -21,29 +21,33 @@ func (p span) of(s string) string { return s[p.from:p.to] }
 
 type markSpan struct{ id, path span }
 
-// object makes the Object of the value scanned last, which ends at end.
-func (s *scanner) object(index int, pointer string, end int) Object {
+// object makes o the Object of the value scanned last, which ends at end. It is
+// made in its place: one on the stack would be moved to the heap, and copied.
+func (s *scanner) object(o *Object, index int, pointer string, end int) {
 	raw := s.b[s.base:end:end]
-	o := Object{Raw: raw, Index: index, Hash: sha256.Sum256(raw)}
+	o.Raw, o.Index, o.Hash = raw, index, sha256.Sum256(raw)
 	if s.nodes[0].kind != '{' {
 		o.Pointer = pointer + strconv.Itoa(index)
 		o.add(codeNotAnObject, "", "STIX 2.1 §2", "this is %s: only JSON objects can stand here", kindName(s.nodes[0].kind))
-		s.blame(&o)
-		return o
+		s.blame(o)
+		return
 	}
 	h := s.heads()
-	s.extract(&o, &h, pointer)
-	s.blame(&o)
+	s.table = s.tableOf(h)
+	s.extract(o, h, pointer)
+	s.blame(o)
 	if len(raw) > s.lim.ObjectBytes {
 		o.add(codeObjectTooLarge, "", "", "the object has %d bytes and the limit is %d: leave out embedded payloads or refer to them by url", len(raw), s.lim.ObjectBytes)
-		return o // the tape holds no more than its beginning
+		return // the tape holds no more than its beginning
 	}
-	check(s, &o, &h)
-	s.findings(&o)
-	return o
+	check(s, o, h)
+	s.findings(o)
 }
 
-func (s *scanner) heads() (h head) {
+// heads returns the head of the object on the tape, which is the scanner's own.
+func (s *scanner) heads() *head {
+	h := &s.head
+	*h = head{}
 	for i := uint32(1); i < s.nodes[0].next; i = s.nodes[i].next {
 		var at *uint32
 		switch string(s.name(i)) {
@@ -94,9 +98,7 @@ func (s *scanner) extract(o *Object, h *head, pointer string) {
 	typ := span{}
 	known := ""
 	if h.typ != 0 && s.nodes[h.typ].kind == '"' {
-		if st := structures[string(s.text(h.typ))]; st != nil {
-			known = st.name // one string for all objects of the type
-		} else {
+		if known = s.table.name; known == "" { // else it is one string for all objects of the type
 			typ = s.keep(h.typ, maxTypeLen)
 		}
 	}
@@ -186,6 +188,9 @@ func (s *scanner) keepRefs(h *head) {
 			continue
 		}
 		name := s.name(i)
+		if k := len(name); k < len("_ref") || name[k-1] != 'f' && name[k-1] != 's' {
+			continue // as nearly all
+		}
 		switch {
 		case n.kind == '"' && bytes.HasSuffix(name, []byte("_ref")):
 			s.keepRef(i, s.text(i))
@@ -213,6 +218,7 @@ func (s *scanner) keepRef(i uint32, id []byte) {
 		}
 		return
 	}
+	s.nodes[i].flags |= isID
 	from := uint32(len(s.texts))
 	s.texts = append(s.texts, id...)
 	s.refs = append(s.refs, span{from, uint32(len(s.texts))})

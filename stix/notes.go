@@ -62,7 +62,11 @@ func (s *scanner) findings(o *Object) {
 	}
 	s.ends = ends
 	s.forget()
-	o.Findings = append(o.Findings, list...)
+	if o.Findings == nil {
+		o.Findings = list
+	} else {
+		o.Findings = append(o.Findings, list...)
+	}
 }
 
 func (s *scanner) forget() {

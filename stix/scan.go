@@ -39,9 +39,18 @@ type scanner struct {
 	upper []uint32 // references with a UUID in upper case
 
 	// Scratch of check.
-	notes []note
-	noted [2]int // of notes, by severity
-	ends  []int
+	notes   []note
+	noted   [2]int // of notes, by severity
+	ends    []int
+	fields  []*fields // one for each structure inside of another, the first lent out
+	lent    int
+	head    head
+	table   *structure // that the object is held to
+	checker checker
+
+	// objects are those of the payload so far. They grow here, where there is
+	// room from before, and are copied out when their number is known.
+	objects []Object
 }
 
 type frame struct {
@@ -69,7 +78,9 @@ func newScanner(b []byte, lim Limits) *scanner {
 // release gives the scanner back. One that grew beyond what usual objects
 // need is dropped, so that a hostile one does not pin its memory for good.
 func (s *scanner) release() {
-	if cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs)+cap(s.notes) > 1<<16 {
+	clear(s.objects)
+	s.objects = s.objects[:0]
+	if cap(s.objects) > 1<<14 || cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs)+cap(s.notes) > 1<<16 {
 		return
 	}
 	s.b = nil

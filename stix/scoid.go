@@ -85,7 +85,7 @@ func DeterministicID(object []byte) (id string, contributing bool, err error) {
 		return "", false, &o.Findings[0]
 	}
 	h := s.heads()
-	if h.typ == 0 || s.nodes[h.typ].kind != '"' || !validType(s.text(h.typ)) || s.classOf(&h) != observable {
+	if h.typ == 0 || s.nodes[h.typ].kind != '"' || !validType(s.text(h.typ)) || s.classOf(h) != observable {
 		return "", false, at(codeInvalidType, "/type", "this is no type of cyber-observable: only those have deterministic identifiers")
 	}
 	typ := string(s.text(h.typ))

@@ -89,6 +89,20 @@ type fields struct {
 	at   [64]uint32 // their nodes, by position in of.props
 }
 
+// borrowFields returns cleared fields, which are the scanner's own: rules get a
+// pointer to them, and new ones for each structure would be most of the memory
+// that validation takes. They are given back by lowering lent.
+func (s *scanner) borrowFields(st *structure, i uint32) *fields {
+	if s.lent == len(s.fields) {
+		s.fields = append(s.fields, new(fields))
+	}
+	m := s.fields[s.lent]
+	s.lent++
+	m.of, m.node, m.seen = st, i, 0
+	clear(m.at[:len(st.props)])
+	return m
+}
+
 // get returns the node of a property, 0 where it is absent.
 func (m *fields) get(name string) uint32 {
 	k := m.of.find([]byte(name))

@@ -1,6 +1,9 @@
 package stix
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 const elements = "/objects/"
 
@@ -40,18 +43,18 @@ func Split(payload []byte, lim Limits) ([]Object, error) {
 		if end = s.value(p); end < 0 {
 			return nil, broken(payload, end)
 		}
-		sp.objects = append(sp.objects[:0], s.object(0, "", end))
+		s.objects = append(s.objects[:0], Object{})
+		s.object(&s.objects[0], 0, "", end)
 	}
 	if p = skipSpace(payload, end); p < len(payload) {
 		return nil, whole(codeMalformedJSON, "byte %d: more follows the end of the bundle or object: send one of them at a time", p)
 	}
-	return sp.objects, nil
+	return slices.Clone(s.objects), nil
 }
 
 // splitter reads the top level of a payload.
 type splitter struct {
 	s        *scanner
-	objects  []Object
 	names    map[string]struct{}
 	isBundle bool
 	typed    bool     // the type was seen
@@ -189,15 +192,12 @@ func (sp *splitter) elements(p int) (int, error) {
 		if end < 0 {
 			return 0, broken(s.b, end)
 		}
-		if len(sp.objects) == s.lim.Objects {
+		if len(s.objects) == s.lim.Objects {
 			return 0, at(codeTooManyObjects, "/objects", "the submission has more than %d objects: cut it into several", s.lim.Objects)
 		}
-		if sp.objects == nil {
-			// Room for all, if they are about as large as the first.
-			guess := (len(s.b)-end)/(end-p+1) + 1
-			sp.objects = make([]Object, 0, min(guess, s.lim.Objects))
-		}
-		sp.objects = append(sp.objects, s.object(len(sp.objects), elements, end))
+		n := len(s.objects)
+		s.objects = append(s.objects, Object{})
+		s.object(&s.objects[n], n, elements, end)
 		if p = skipSpace(s.b, end); p >= len(s.b) {
 			return 0, broken(s.b, cut)
 		}

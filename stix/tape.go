@@ -33,6 +33,7 @@ const (
 	nameDecoded             // the name is in tape.names
 	badName                 // the name is no valid Unicode
 	isFloat                 // the number has a fraction or an exponent
+	isID                    // the string, or the key of an extension, is a well-formed identifier
 )
 
 const number = 0 // node.kind of numbers

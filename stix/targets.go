@@ -75,6 +75,9 @@ func (c *checker) reference(i uint32, t *targets, section string) {
 	}
 	id := c.s.text(i)
 	typ, uuid, ok := splitID(id)
+	if c.s.nodes[i].flags&isID != 0 && t.allowed(typ) {
+		return
+	}
 	switch {
 	case ok && validUUID(uuid) && t.allowed(typ) && (t.allow == nil || validType(typ)):
 	case c.container != 0 && c.local(i, id, t):

@@ -3,13 +3,14 @@ package stix
 // check holds the object on the tape to the rules of STIX 2.1 and notes what it
 // finds. The tables say what each property has to be; this walks them.
 func check(s *scanner, o *Object, h *head) {
-	c := checker{s: s, o: o, h: h}
-	st := s.tableOf(h)
+	c := &s.checker
+	*c = checker{s: s, o: o, h: h}
+	defer func() { *c = checker{} }()
+	st := s.table
 	if st.class == bundle {
 		c.refuse(codeInvalidType, h.typ, "STIX 2.1 §8", "a bundle cannot be an object of a bundle: submit its objects themselves")
 		return
 	}
-	c.table = st
 	c.everyValue()
 	c.extended = c.declared(h.extensions)
 	c.members(st, 0)
@@ -24,7 +25,6 @@ type checker struct {
 	o *Object
 	h *head
 
-	table *structure // of the object's type
 	// extended tells that an extension of the object adds properties to its
 	// top level, or is what makes its type.
 	extended bool
@@ -83,13 +83,13 @@ func (c *checker) inCustom(i uint32) bool {
 	for c.s.nodes[i].parent != 0 {
 		i = c.s.nodes[i].parent
 	}
-	return c.table != nil && c.table.find(c.s.name(i)) < 0
+	return c.s.table.find(c.s.name(i)) < 0
 }
 
 // members holds the object at node i to a table.
 func (c *checker) members(st *structure, i uint32) {
 	s := c.s
-	m := fields{of: st, node: i}
+	m := s.borrowFields(st, i)
 	for k := i + 1; k < s.nodes[i].next; k = s.nodes[k].next {
 		p := st.find(s.name(k))
 		if p < 0 {
@@ -110,8 +110,9 @@ func (c *checker) members(st *structure, i uint32) {
 		}
 	}
 	for _, r := range st.rules {
-		r(c, &m)
+		r(c, m)
 	}
+	s.lent--
 }
 
 // lacks notes that a required property is absent.

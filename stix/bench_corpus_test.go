@@ -1,0 +1,69 @@
+package stix
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// corpusPayloads reads the files of the corpus.
+func corpusPayloads(b *testing.B, source string) (payloads [][]byte, size int64) {
+	b.Helper()
+	files, err := filepath.Glob(filepath.Join(shared(b, "corpus"), source, "*.json"))
+	if err != nil || len(files) == 0 {
+		b.Fatal("no files in the corpus", err)
+	}
+	for _, f := range files {
+		payload, err := os.ReadFile(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		payloads, size = append(payloads, payload), size+int64(len(payload))
+	}
+	return payloads, size
+}
+
+// BenchmarkValidate splits and validates the corpus, in full and by source. The
+// ratio is to encoding/json, which reads the same bytes into an any, in turns
+// with it. Allocations are told by object.
+func BenchmarkValidate(b *testing.B) {
+	for _, source := range []string{"*", "attack", "amnesty", "capec", "disarm", "misp-stix", "mvt-spyware", "oasis-*", "opencti-datasets"} {
+		b.Run(source, func(b *testing.B) {
+			payloads, size := corpusPayloads(b, source)
+			objects, refused := 0, 0
+			var ours, theirs time.Duration
+			b.SetBytes(size)
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				for _, payload := range payloads {
+					split, err := Split(payload, largeLimits)
+					if err != nil {
+						b.Fatal(err)
+					}
+					for i := range split {
+						if objects++; split[i].refused() {
+							refused++
+						}
+					}
+				}
+				ours += time.Since(start)
+				b.StopTimer()
+				start = time.Now()
+				for _, payload := range payloads {
+					var v any
+					if err := json.Unmarshal(payload, &v); err != nil {
+						b.Fatal(err)
+					}
+				}
+				theirs += time.Since(start)
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(theirs)/float64(ours), "x-encoding-json")
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(objects), "ns/object")
+			b.ReportMetric(100*float64(refused)/float64(objects), "%refused")
+		})
+	}
+}
