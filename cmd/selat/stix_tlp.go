@@ -8,10 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/selat-hub/selat/stix"
+	"github.com/selat-hub/selat/stix/marking"
 )
 
+// tlpOptions is what the command line of tlp says.
+type tlpOptions struct{ summary, paths bool }
+
 func newStixTLPCmd() *cobra.Command {
-	summary := false
+	var o tlpOptions
 	cmd := &cobra.Command{
 		Use:   "tlp FILE...",
 		Short: "Tell the effective TLP of each object, and why",
@@ -27,13 +31,15 @@ earlier can be named beside them.
 Exit code: 0 the TLP of every object can be told, 3 of some not, 4 of none, 1 a
 file cannot be read or nothing is in it, 2 the command line cannot be understood.`,
 		Example: `  selat stix tlp report.json
+  selat stix tlp --paths report.json
   selat stix tlp --summary report.json our-markings.json
   selat stix tlp --json report.json | jq -r 'select(.tlp=="red").id'`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, files []string) error { return stixTLP(cmd, files, summary) },
+		RunE: func(cmd *cobra.Command, files []string) error { return stixTLP(cmd, files, o) },
 	}
 	jsonFlag(cmd)
-	cmd.Flags().BoolVar(&summary, "summary", false, "print the totals only")
+	cmd.Flags().BoolVar(&o.summary, "summary", false, "print the totals only")
+	cmd.Flags().BoolVar(&o.paths, "paths", false, "tell the level of each marked part of an object too")
 	return cmd
 }
 
@@ -48,9 +54,17 @@ type tlpJSON struct {
 	Marking  string         `json:"marking,omitempty"`
 	Path     string         `json:"path,omitempty"`
 	Findings []stix.Finding `json:"findings,omitempty"`
+	// Paths is how strict each part is that has a marking of its own, the
+	// object as a whole first.
+	Paths []pathJSON `json:"paths,omitempty"`
 }
 
-func stixTLP(cmd *cobra.Command, files []string, summary bool) (err error) {
+type pathJSON struct {
+	Selector string `json:"selector"` // "" for the object as a whole
+	TLP      string `json:"tlp"`
+}
+
+func stixTLP(cmd *cobra.Command, files []string, o tlpOptions) (err error) {
 	sources, release, err := openSources(cmd, files)
 	if err != nil {
 		return err
@@ -61,10 +75,17 @@ func stixTLP(cmd *cobra.Command, files []string, summary bool) (err error) {
 	if err != nil {
 		return err
 	}
-	out := newTLPOutput(cmd, len(files) > 1, summary)
+	out := newTLPOutput(cmd, len(files) > 1, o.summary)
 	err = reading.each(cmd.Context(), func(it *stixItem) error {
 		line := tlpOf(it, definitions.resolve)
-		if !summary {
+		if o.paths && line.TLP != "" {
+			var why error
+			if line.Paths, why = pathLevels(it); why != nil {
+				reading.progress.finish()
+				complain(cmd, it, "the parts: "+why.Error())
+			}
+		}
+		if !o.summary {
 			reading.progress.finish()
 		}
 		return out.line(it, line)
@@ -97,6 +118,19 @@ func tlpOf(it *stixItem, resolve func(string) (*stix.Definition, bool)) tlpJSON 
 	}
 	line.TLP, line.Marking, line.Path = m.Level.String(), m.ID, m.Path
 	return line
+}
+
+// pathLevels tells how strict each marked part of an object is, nothing where
+// no part has a marking of its own.
+func pathLevels(it *stixItem) (paths []pathJSON, err error) {
+	levels, err := marking.Levels(it.raw)
+	if err != nil || len(levels) < 2 {
+		return nil, err
+	}
+	for _, l := range levels {
+		paths = append(paths, pathJSON{l.Selector, l.Level.String()})
+	}
+	return paths, nil
 }
 
 // aboutMarkings tells of a finding's path within its object whether the

@@ -59,17 +59,12 @@ func (o *tlpOutput) line(it *stixItem, l tlpJSON) error {
 }
 
 func (o *tlpOutput) row(it *stixItem, l tlpJSON) error {
-	level, because := "?", ""
+	level, because := tlpCell(l.TLP), l.Marking+" at "+l.Path
 	switch l.TLP {
 	case "":
+		level, because = "?", ""
 	case stix.NoLevel.String():
-		level, because = "", "no TLP marking"
-	default:
-		level, because = strings.ReplaceAll(strings.ToUpper(l.TLP), "-", "+"), l.Marking+" at "+l.Path
-	}
-	cells := []string{level, it.name()}
-	if o.files {
-		cells = append(cells, l.File)
+		because = "no TLP marking"
 	}
 	for i, f := range l.Findings {
 		if i > 0 {
@@ -77,7 +72,34 @@ func (o *tlpOutput) row(it *stixItem, l tlpJSON) error {
 		}
 		because += findingText(&f)
 	}
-	return o.rows.row(append(cells, because)...)
+	if err := o.cells(level, it.name(), l.File, because); err != nil {
+		return err
+	}
+	for _, p := range l.Paths {
+		part := p.Selector
+		if part == "" {
+			part = "(the whole)"
+		}
+		if err := o.cells(tlpCell(p.TLP), "  "+part, "", ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *tlpOutput) cells(level, object, file, because string) error {
+	if o.files {
+		return o.rows.row(level, object, file, because)
+	}
+	return o.rows.row(level, object, because)
+}
+
+// tlpCell writes the token of a level as TLP 2.0 does, and none as nothing.
+func tlpCell(token string) string {
+	if token == stix.NoLevel.String() {
+		return ""
+	}
+	return strings.ReplaceAll(strings.ToUpper(token), "-", "+")
 }
 
 func (o *tlpOutput) end() error {
