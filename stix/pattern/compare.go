@@ -1,0 +1,257 @@
+package pattern
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// constant is a Value made ready for comparing.
+type constant struct {
+	kind   ValueKind
+	text   string
+	truth  bool    // of Boolean
+	number decimal // of Integer and Float
+	moment moment  // of Timestamp
+	binary []byte  // of Binary and Hex; of String its code points if all are below U+0100
+	narrow bool    // binary holds
+}
+
+func newConstant(v Value) (constant, error) {
+	c := constant{kind: v.Kind, text: v.Text}
+	ok := true
+	var err error
+	switch v.Kind {
+	case String:
+		c.binary, c.narrow = latin1(v.Text)
+	case Integer, Float:
+		c.number, ok = parseDecimal(v.Text)
+	case Boolean:
+		c.truth = strings.EqualFold(v.Text, "true")
+	case Binary:
+		c.binary, err = base64.StdEncoding.DecodeString(v.Text)
+		c.narrow = true
+	case Hex:
+		c.binary, err = hex.DecodeString(v.Text)
+		c.narrow = true
+	case Timestamp:
+		c.moment, ok = parseMoment(v.Text)
+	default:
+		ok = false
+	}
+	if err != nil || !ok {
+		return c, errors.New("the constant is not valid")
+	}
+	return c, nil
+}
+
+var errNoTimestamp = errors.New("a string is held against a timestamp and is none")
+
+// compare orders a value of an object and a constant: negative, 0 or positive.
+// ok is false if they are of types that do not compare, and so neither equal
+// nor in order; booleans are equal or not and have no order.
+//
+// Strings compare by code point and are not normalised (STIX 2.1 §9.6.2), which
+// in UTF-8 is the order of their bytes. A string compares with binary if all
+// its code points are below U+0100 (§9.6.4). It is an error to hold a string
+// that is no timestamp against one that is: passed over in silence, a slip in
+// the data would hide what is looked for.
+func (c *constant) compare(value any) (order int, ok bool, err error) {
+	switch v := value.(type) {
+	case string:
+		switch c.kind {
+		case String:
+			return strings.Compare(v, c.text), true, nil
+		case Binary, Hex:
+			b, narrow := latin1(v)
+			return bytes.Compare(b, c.binary), narrow, nil
+		case Timestamp:
+			m, valid := parseMoment(v)
+			if !valid {
+				return 0, false, errNoTimestamp
+			}
+			return m.compare(c.moment), true, nil
+		}
+	case []byte:
+		if c.kind == String || c.kind == Binary || c.kind == Hex {
+			return bytes.Compare(v, c.binary), c.narrow, nil
+		}
+	case number:
+		if c.kind == Integer || c.kind == Float {
+			d, valid := parseDecimal(string(v))
+			return d.compare(c.number), valid, nil
+		}
+	case bool:
+		if c.kind == Boolean && v != c.truth {
+			return 1, true, nil
+		}
+		return 0, c.kind == Boolean, nil
+	}
+	return 0, false, nil
+}
+
+// predicate is a Comparison made ready for use.
+type predicate struct {
+	typ       string
+	steps     []Step
+	op        Operator
+	not       bool
+	constants []constant
+	like      likePattern
+	search    *search
+	network   netip.Prefix
+	pos       int
+}
+
+// newPredicate takes the size of a regular expression from what is left.
+func newPredicate(source *Comparison, left *int) (*predicate, error) {
+	c := &predicate{typ: source.Path.Type, steps: source.Path.Steps, op: source.Op, not: source.Not, pos: source.Pos}
+	fail := func(err error) (*predicate, error) {
+		return nil, fmt.Errorf("byte %d: %w", source.Pos, err)
+	}
+	for _, v := range source.Values {
+		k, err := newConstant(v)
+		if err != nil {
+			return fail(err)
+		}
+		c.constants = append(c.constants, k)
+	}
+	if c.op != In && c.op != Exists && len(c.constants) != 1 {
+		return fail(errors.New("the operator takes one constant"))
+	}
+	var err error
+	switch c.op {
+	case In:
+		err = homogeneous(c.constants)
+	case Like, Matches, IsSubset, IsSuperset:
+		if c.constants[0].kind != String {
+			return fail(errors.New("the operator takes a string"))
+		}
+		switch text := c.constants[0].text; c.op {
+		case Like:
+			c.like = newLikePattern(text)
+		case Matches:
+			c.search, err = newSearch(text, left)
+		default:
+			var ok bool
+			if c.network, ok = parseNetwork(text); !ok {
+				err = errors.New("the constant is no IP address and no network in CIDR notation")
+			}
+		}
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return c, nil
+}
+
+// homogeneous holds a set to one type of constant (STIX 2.1 §9.6.1), integers
+// and floats being both numbers.
+func homogeneous(set []constant) error {
+	for i := range set {
+		a, b := set[0].kind, set[i].kind
+		if a != b && !(a == Integer && b == Float || a == Float && b == Integer) {
+			return errors.New("the set mixes types of constants")
+		}
+	}
+	return nil
+}
+
+// holds tells whether the comparison is true of one value. Where the types do
+// not compare, values are unequal and in no order, are in no set and match
+// nothing; NOT turns that round but for the operators of order, of which a value
+// is then neither one nor its contrary.
+func (c *predicate) holds(value any) (bool, error) {
+	switch c.op {
+	case Equal, NotEqual, In:
+		found, err := c.equalsOne(value)
+		return found != (c.op == NotEqual) != c.not, err
+	case Greater, Less, GreaterOrEqual, LessOrEqual:
+		k := &c.constants[0]
+		order, ok, err := k.compare(value)
+		if err != nil || !ok || k.kind == Boolean {
+			return false, err
+		}
+		return c.inOrder(order) != c.not, nil
+	case Like:
+		return c.isLike(value) != c.not, nil
+	case Matches:
+		return c.isFound(value) != c.not, nil
+	case IsSubset, IsSuperset:
+		return c.isWithin(value) != c.not, nil
+	}
+	return c.op == Exists, nil
+}
+
+func (c *predicate) equalsOne(value any) (bool, error) {
+	for i := range c.constants {
+		order, ok, err := c.constants[i].compare(value)
+		if err != nil {
+			return false, err
+		}
+		if ok && order == 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (c *predicate) inOrder(order int) bool {
+	switch c.op {
+	case Greater:
+		return order > 0
+	case Less:
+		return order < 0
+	case GreaterOrEqual:
+		return order >= 0
+	}
+	return order <= 0
+}
+
+func (c *predicate) isLike(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return c.like.matchesString(v)
+	case []byte:
+		return c.like.matchesBinary(v)
+	}
+	return false
+}
+
+func (c *predicate) isFound(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return c.search.findsIn(v)
+	case []byte:
+		return c.search.findsInBinary(v)
+	}
+	return false
+}
+
+// isWithin compares networks. A value that is no address or network, or of the
+// other version of IP, is neither subset nor superset.
+func (c *predicate) isWithin(value any) bool {
+	s, _ := value.(string)
+	n, ok := parseNetwork(s)
+	if !ok {
+		return false
+	}
+	inner, outer := n, c.network
+	if c.op == IsSuperset {
+		inner, outer = outer, inner
+	}
+	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
+}
+
+// parseNetwork reads an address or a network in CIDR notation, IPv4 or IPv6. An
+// address is a network of one.
+func parseNetwork(s string) (netip.Prefix, bool) {
+	if p, ok := readIPv4(s); ok {
+		return p, true
+	}
+	return readIPv6(s)
+}

@@ -1,0 +1,117 @@
+package pattern
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxRegexSize bounds the regular expressions of a pattern together, with their
+// repetitions written out, in parts of their syntax. One takes about 100 bytes.
+const maxRegexSize = 10_000
+
+var errRegexSize = fmt.Errorf("the regular expressions are too large: with repetitions written out they have over %d parts", maxRegexSize)
+
+// search is the constant of MATCHES (STIX 2.1 §9.6.1): found anywhere in the
+// value, the dot standing for any character. It is matched by RE2, in time
+// linear in the value, and so knows of PCRE's syntax only what RE2 does: no
+// lookaround, no references back, no atomic groups and possessive quantifiers,
+// no recursion. \w, \d, \s and \b mean ASCII, as in PCRE without UCP.
+type search struct {
+	text, binary *regexp.Regexp // binary is nil if no byte string can match
+}
+
+// newSearch takes the size of the expression from what is left of
+// maxRegexSize.
+func newSearch(source string, left *int) (*search, error) {
+	source = norm.NFC.String(source)
+	re, err := compileRegex(source, left)
+	if err != nil {
+		return nil, err
+	}
+	s := &search{text: re}
+	if _, ok := latin1(source); ok {
+		s.binary = re
+	}
+	return s, nil
+}
+
+func compileRegex(source string, left *int) (*regexp.Regexp, error) {
+	tree, err := syntax.Parse(source, syntax.Perl|syntax.DotNL)
+	if err != nil {
+		return nil, regexError(err)
+	}
+	if *left -= regexSize(tree); *left < 0 {
+		return nil, errRegexSize
+	}
+	endBeforeNewline(tree)
+	re, err := regexp.Compile(tree.String())
+	if err != nil {
+		return nil, regexError(err)
+	}
+	return re, nil
+}
+
+func regexError(err error) error {
+	return fmt.Errorf("the regular expression is not one of RE2 (which has no lookaround, no back-references, no atomic groups or possessive quantifiers): %s", excerpt(err.Error()))
+}
+
+// endBeforeNewline gives $ the meaning it has in PCRE, where it matches before
+// a newline at the end too.
+func endBeforeNewline(re *syntax.Regexp) {
+	for _, sub := range re.Sub {
+		endBeforeNewline(sub)
+	}
+	if re.Op == syntax.OpEndText && re.Flags&syntax.WasDollar != 0 {
+		newline := &syntax.Regexp{Op: syntax.OpLiteral, Rune: []rune{'\n'}}
+		*re = syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{
+			{Op: syntax.OpQuest, Sub: []*syntax.Regexp{newline}},
+			{Op: syntax.OpEndText},
+		}}
+	}
+}
+
+// regexSize counts the parts of an expression with repetitions written out.
+func regexSize(re *syntax.Regexp) int {
+	size := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		size += regexSize(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(re.Min, re.Max, 1)
+	}
+	return min(size, maxRegexSize+1)
+}
+
+func (s *search) findsIn(text string) bool {
+	return s.text.MatchString(norm.NFC.String(text))
+}
+
+// findsInBinary matches bytes as the code points below U+0100 (STIX 2.1 §9.6.4).
+func (s *search) findsInBinary(b []byte) bool {
+	if s.binary == nil {
+		return false
+	}
+	var text strings.Builder
+	for _, c := range b {
+		text.WriteRune(rune(c))
+	}
+	return s.binary.MatchString(text.String())
+}
+
+// latin1 returns the bytes of a string whose code points are all below U+0100
+// (STIX 2.1 §9.6.4).
+func latin1(s string) ([]byte, bool) {
+	b := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r > 0xff {
+			return nil, false
+		}
+		b = append(b, byte(r))
+	}
+	return b, utf8.ValidString(s)
+}

@@ -1,0 +1,78 @@
+package pattern
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRegularExpressionsAreReadAsInPCRE(t *testing.T) {
+	for _, c := range []struct {
+		source, text string
+		want         bool
+	}{
+		{"b", "abc", true},
+		{"a.c", "a\nc", true},
+		{"^b", "a\nb", false},
+		{"(?m)^b$", "a\nb\nc", true},
+		{"a$", "a\n", true},
+		{"a$", "a\n\n", false},
+		{`a\z`, "a\n", false},
+		{"a$|b", "b", true},
+		{"(?:x|a$)", "a\n", true},
+		{"", "", true},
+		{`\d+\s\w`, "12 x", true},
+		{`\w`, "é", false},
+		{"é", "e\u0301", true},
+		{`\x{e9}`, "e\u0301", true},
+		{"(?i)ABC", "abc", true},
+		{"(?<name>a)b", "ab", true},
+	} {
+		s, err := newSearch(c.source, allowance())
+		if err != nil {
+			t.Errorf("%s: %v", c.source, err)
+			continue
+		}
+		if got := s.findsIn(c.text); got != c.want {
+			t.Errorf("%q MATCHES %q is %v", c.text, c.source, got)
+		}
+	}
+}
+
+func TestRegularExpressionsThatREDoesNotKnowAreRefusedByName(t *testing.T) {
+	for _, source := range []string{"(?=a)", "(?<!a)b", `(a)\1`, "a++", "(?>a)", "(?R)", "(", "a{2000}", "((a{10}){10}){1000}", "((((a{900}){900}){900}){900})"} {
+		_, err := newSearch(source, allowance())
+		if err == nil {
+			t.Errorf("%s is taken", source)
+			continue
+		}
+		if s := err.Error(); !strings.Contains(s, "RE2") && !strings.Contains(s, "too large") || len(s) > 300 {
+			t.Errorf("%s: %s", source, s)
+		}
+	}
+}
+
+func TestBytesAreSearchedAsCodePointsBelowU0100(t *testing.T) {
+	s, err := newSearch(`^\xff[\x80-\x90]$`, allowance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.findsInBinary([]byte{0xff, 0x85}) || s.findsInBinary([]byte{0xff, 0x91}) {
+		t.Error("bytes are taken for something else")
+	}
+}
+
+func TestTheSizeOfAllRegularExpressionsTogetherIsBounded(t *testing.T) {
+	left := allowance()
+	var err error
+	for i := 0; err == nil && i < 100; i++ {
+		_, err = newSearch("a{900}", left)
+	}
+	if err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func allowance() *int {
+	left := maxRegexSize
+	return &left
+}
