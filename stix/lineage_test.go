@@ -105,24 +105,6 @@ func TestWhatHasNoVersionsHasNoLineage(t *testing.T) {
 	}
 }
 
-func TestObservablesAndMarkingDefinitionsAreTheTypesWithoutVersions(t *testing.T) {
-	for typ, want := range map[string]bool{"indicator": false, "relationship": false, "sighting": false, "language-content": false,
-		"extension-definition": false, "identity": false, "file": true, "url": true, "marking-definition": true} {
-		if unversionedType(typ) != want {
-			t.Errorf("%s: %v", typ, !want)
-		}
-	}
-	n := 0
-	for _, typ := range strings.Fields("artifact autonomous-system directory domain-name email-addr email-message file ipv4-addr ipv6-addr mac-addr mutex network-traffic process software url user-account windows-registry-key x509-certificate") {
-		if KnownType(typ) && unversionedType(typ) {
-			n++
-		}
-	}
-	if n != 18 {
-		t.Errorf("%d types of observables have no versions, want the 18 of §6", n)
-	}
-}
-
 func drawStep(t *rapid.T) step {
 	return step{
 		modified: rapid.SampledFrom([]string{day1, day2, day3, "2026-01-02T00:00:00.0000Z", "2026-01-02T00:00:00.0001Z"}).Draw(t, "modified"),

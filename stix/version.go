@@ -54,13 +54,8 @@ func (o *Object) hasVersions() bool {
 // modified are then properties like any other, and marking-definitions
 // (STIX 2.1 §3.2, §6, §7.2.1).
 func unversionedType(t string) bool {
-	switch t {
-	case "artifact", "autonomous-system", "directory", "domain-name", "email-addr", "email-message",
-		"file", "ipv4-addr", "ipv6-addr", "mac-addr", "mutex", "network-traffic", "process", "software",
-		"url", "user-account", "windows-registry-key", "x509-certificate", "marking-definition", "bundle":
-		return true
-	}
-	return false
+	st := structures[t]
+	return st != nil && (st.class == observable || st.class == marking)
 }
 
 // compareInstants orders two valid timestamps by time, whatever their precision.
