@@ -96,6 +96,11 @@ func extended(c *checker, m *fields) {
 	for k := types + 1; types != 0 && k < c.s.nodes[types].next; k = c.s.nodes[k].next {
 		top = top || c.s.is(k, "toplevel-property-extension")
 	}
+	for k := names + 1; names != 0 && k < c.s.nodes[names].next; k = c.s.nodes[k].next {
+		if c.s.nodes[k].kind == '"' && commonNames[string(c.s.text(k))] {
+			c.refuse(codeInvalidExtension, k, "STIX 2.1 §7.3", "an extension must not redefine a property of the specification: use another name")
+		}
+	}
 	switch {
 	case names != 0 && !top:
 		c.refuse(codeConflicting, names, section, "extension_properties is for extensions of type toplevel-property-extension: leave it out or add that type")

@@ -80,7 +80,14 @@ func (c *checker) charset(i uint32) {
 	if len(t) <= 64 {
 		// An error says that the name is unknown; of some known ones there is
 		// no encoding, which is no error.
-		if _, err := ianaindex.IANA.Encoding(string(t)); err == nil {
+		e, err := ianaindex.IANA.Encoding(string(t))
+		if err == nil && e != nil {
+			preferred, unnamed := ianaindex.MIME.Name(e)
+			if unnamed == nil && !strings.EqualFold(preferred, string(t)) {
+				c.refusef(codeInvalidValue, i, "STIX 2.1 §3.9.1", "this character set must be named %q, its preferred MIME name", preferred)
+			}
+		}
+		if err == nil {
 			return
 		}
 	}

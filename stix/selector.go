@@ -27,9 +27,8 @@ func (c *checker) selector(i uint32) {
 func isSelector(t []byte) bool {
 	for first := true; ; first = false {
 		part, rest, more := bytes.Cut(t, []byte("."))
-		position := len(part) > 2 && part[0] == '[' && part[len(part)-1] == ']' && digits(part[1:len(part)-1], 0) == len(part)-2
 		switch {
-		case position && !first && len(part) <= 12:
+		case !first && isPosition(part):
 		case first && !isPropertyName(part) && string(part) != "id" || !first && !isKey(part, 1):
 			return false
 		}
@@ -38,6 +37,15 @@ func isSelector(t []byte) bool {
 		}
 		t = rest
 	}
+}
+
+// isPosition tells whether t is [n], n without zeros before it.
+func isPosition(t []byte) bool {
+	if len(t) < len("[0]") || len(t) > len("[123456789]") || t[0] != '[' || t[len(t)-1] != ']' {
+		return false
+	}
+	n := t[1 : len(t)-1]
+	return digits(n, 0) == len(n) && (n[0] != '0' || len(n) == 1)
 }
 
 // selects walks from the object's root along a selector.
