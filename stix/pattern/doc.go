@@ -5,6 +5,12 @@
 // canonical spelling, and [Check] says of a pattern what is wrong with it
 // without building anything that outlives the call.
 //
+// [Pattern.Match] tells whether a pattern is met by [Observations], and by which.
+// [Pattern.Normalise] brings a pattern into a normal form, and [Equivalent] tells
+// whether two ask for the same. [Values] lists the observable values that a
+// pattern names, each with the operator that binds it; [Decisive] only those of
+// which each alone meets the pattern, for lists that block.
+//
 // The language is that of STIX 2.1 errata 01: keywords in capitals, true and
 // false in lower case, START and STOP with timestamps, EXISTS and NOT EXISTS.
 // Three things that its grammar can spell are refused all the same, for they
