@@ -17,6 +17,9 @@ type Record struct {
 	Place Place
 	// Definition is true for a marking-definition.
 	Definition bool
+	// Lineage is what this version says of its object, zero where the object
+	// has no versions (stix.Object.Lineage). Its Latest is the key's version.
+	Lineage stix.Lineage
 }
 
 // writer is what one Apply after the other uses.
@@ -24,7 +27,8 @@ type writer struct {
 	sync.Mutex
 	// batch is the number of the last batch written.
 	batch uint64
-	// values holds what the batch in the making has written of each key.
+	// values holds what the batch in the making has written of each key, the
+	// newest version of an object under newestVersion.
 	values map[Key][]byte
 	buf    []byte
 }
@@ -118,6 +122,10 @@ func check(r *Record, stream string, through uint64) error {
 		return fmt.Errorf("object %s has index %d", r.Key.ID, p.Index)
 	case p.Level == stix.NoLevel || p.Level > stix.Red:
 		return fmt.Errorf("object %s has no TLP level", r.Key.ID)
+	case r.Lineage != (stix.Lineage{}) && r.Lineage.Latest != r.Key.Version:
+		return fmt.Errorf("object %s has the lineage of another version", r.Key.ID)
+	case len(r.Lineage.Latest)+len(r.Lineage.CreatedBy)+len(r.Lineage.Created)+len(r.Lineage.Revoked) > maxLineageText:
+		return fmt.Errorf("object %s has a lineage of more than %d bytes", r.Key.ID, maxLineageText)
 	}
 	return nil
 }
@@ -134,32 +142,12 @@ func (x *Index) record(b *pebble.Batch, r *Record, streamNo uint32) (created boo
 		stream: streamNo, audience: audienceNo, seq: r.Place.Seq, index: r.Place.Index,
 		level: r.Place.Level, supporting: r.Place.Supporting, added: r.Place.Added,
 	}
-	if x.writer.buf, err = appendObjectKey(x.writer.buf[:0], r.Key); err != nil {
-		return false, err
+	keep := x.keepOther
+	if r.Lineage != (stix.Lineage{}) {
+		keep = x.keepVersion
 	}
-	keyLen := len(x.writer.buf)
-	before, err := x.before(r, x.writer.buf)
-	if err != nil {
-		return false, err
-	}
-	if before.places == nil {
-		// In the filter before in the database: a key too many does no harm.
-		x.filter.add(x.writer.buf)
-		x.writer.buf = appendHead(x.writer.buf, &r.Hash, 1)
-		x.writer.buf = place.append(x.writer.buf)
-		created = true
-	} else {
-		if before.hash != r.Hash {
-			x.conflicts.Add(1)
-			x.log.Error("two objects of the same key differ; the one indexed first counts",
-				"origin", r.Key.Origin, "id", r.Key.ID, "version", r.Key.Version,
-				"stream", r.Place.Stream, "sequence", r.Place.Seq)
-			return false, nil
-		}
-		before.places = append(before.places, place)
-		x.writer.buf = before.append(x.writer.buf)
-	}
-	if err := x.set(b, r, keyLen); err != nil {
+	kept, created, err := keep(b, r, place)
+	if err != nil || !kept {
 		return false, err
 	}
 	if r.Definition {
@@ -172,48 +160,104 @@ func (x *Index) record(b *pebble.Batch, r *Record, streamNo uint32) (created boo
 	return created, nil
 }
 
-// set copies the key and value that stand in the buffer into the batch.
-func (x *Index) set(b *pebble.Batch, r *Record, keyLen int) error {
-	k, v := x.writer.buf[:keyLen], x.writer.buf[keyLen:]
-	op := b.SetDeferred(len(k), len(v))
-	copy(op.Key, k)
-	copy(op.Value, v)
+// keepOther adds a record under the key of its own. It tells whether the record
+// was kept, which one of other bytes than those known is not, and whether the
+// key is new.
+func (x *Index) keepOther(b *pebble.Batch, r *Record, place storedPlace) (kept, created bool, err error) {
+	before, err := x.before(r.Key, false)
+	if err != nil {
+		return false, false, err
+	}
+	s := stored{hash: r.Hash, own: r.Lineage, places: []storedPlace{place}}
+	if before == nil {
+		return true, true, x.put(b, r.Key, &s, true)
+	}
+	live := x.alive(before, r)
+	switch {
+	case len(live) == 0:
+		created = true
+	case before.hash != r.Hash:
+		x.conflict(r)
+		return false, false, nil
+	default:
+		s.own, s.places = before.own, append(live, place)
+	}
+	return true, created, x.put(b, r.Key, &s, false)
+}
+
+func (x *Index) conflict(r *Record) {
+	x.conflicts.Add(1)
+	x.log.Error("two objects of the same key differ; the one indexed first counts",
+		"origin", r.Key.Origin, "id", r.Key.ID, "version", r.Key.Version,
+		"stream", r.Place.Stream, "sequence", r.Place.Seq)
+}
+
+// put adds a value to the batch, under the key of the object if it is the
+// newest version, else under that of the version. A key that is new goes into
+// the filter first: a key too many does no harm there.
+func (x *Index) put(b *pebble.Batch, k Key, s *stored, fresh bool) (err error) {
+	buf := x.writer.buf[:0]
+	if s.newest {
+		k.Version = newestVersion
+		buf, err = appendNewestKey(buf, k)
+	} else {
+		buf, err = appendObjectKey(buf, k)
+	}
+	if err != nil {
+		return err
+	}
+	if fresh {
+		x.filter.add(buf)
+	}
+	keyLen := len(buf)
+	buf = s.append(buf)
+	x.writer.buf = buf
+	op := b.SetDeferred(keyLen, len(buf)-keyLen)
+	copy(op.Key, buf[:keyLen])
+	copy(op.Value, buf[keyLen:])
 	// The batch may move when it grows; what it moved away from stays as it
 	// is, so the slice remains good to read.
-	x.writer.values[r.Key] = op.Value
+	x.writer.values[k] = op.Value
 	return op.Finish()
 }
 
-// before returns the live part of what the index, or the batch in the making,
-// holds under a key; nil places if nothing. Two versions of the same place are
-// one: the newer counts.
-func (x *Index) before(r *Record, key []byte) (stored, error) {
-	var s stored
-	v, pending := x.writer.values[r.Key]
+// before returns what the index, or the batch in the making, holds of a
+// version, or of the newest version of an object; nil if nothing.
+func (x *Index) before(k Key, newest bool) (*stored, error) {
+	form := appendObjectKey
+	if newest {
+		form, k.Version = appendNewestKey, newestVersion
+	}
+	v, pending := x.writer.values[k]
 	if !pending {
-		if x.filter.lacks(key) {
-			return s, nil
-		}
 		var err error
-		if v, err = value(x.db, key); err != nil {
-			return s, err
+		if x.writer.buf, err = form(x.writer.buf[:0], k); err != nil {
+			return nil, err
 		}
-		if v == nil {
-			return s, nil
+		if x.filter.lacks(x.writer.buf) {
+			return nil, nil
+		}
+		if v, err = value(x.db, x.writer.buf); v == nil || err != nil {
+			return nil, err
 		}
 	}
+	s := new(stored)
 	if err := s.decode(v); err != nil {
-		return s, err
-	}
-	n := x.names.Load()
-	s.places = slices.DeleteFunc(s.places, func(p storedPlace) bool {
-		name, live := n.streams.name(p.stream)
-		return !live || name == r.Place.Stream && p.seq == r.Place.Seq && p.index == r.Place.Index
-	})
-	if len(s.places) == 0 {
-		return stored{}, nil
+		return nil, err
 	}
 	return s, nil
+}
+
+// alive returns the places whose streams were not forgotten. Beside the place
+// of a new record they leave out that very place: the newer counts.
+func (x *Index) alive(s *stored, beside ...*Record) []storedPlace {
+	n := x.names.Load()
+	return slices.DeleteFunc(slices.Clone(s.places), func(p storedPlace) bool {
+		name, live := n.streams.name(p.stream)
+		return !live || slices.ContainsFunc(beside, func(r *Record) bool {
+			return name == r.Place.Stream && p.seq == r.Place.Seq && p.index == r.Place.Index
+		})
+	})
 }
 
 // Forget drops a stream's places and position, for a stream that no longer

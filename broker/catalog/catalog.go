@@ -14,6 +14,7 @@
 //   - lookup.go: questions about more than one key
 //   - rebuild.go: reading streams back into the index
 //   - open.go: opening, and what is done about damage
+//   - lineage.go: the newest version of an object, and what all have in common
 //   - keys.go, value.go, names.go, chain.go: the format on disk
 //   - disk.go: what becomes of a full or failing disk
 //   - filter.go: knowing quickly what is not held
@@ -142,49 +143,80 @@ func (x *Index) enter() error {
 
 // Get returns what is known of a key, and false if nothing is. An entry all of
 // whose streams were forgotten is not known.
-func (x *Index) Get(k Key) (Entry, bool, error) {
+func (x *Index) Get(k Key) (e Entry, known bool, err error) {
+	e, _, known, err = x.Lookup(k)
+	return e, known, err
+}
+
+// Lookup returns what is known of a key, as Get does, and the lineage of the
+// object, whether this version of it is known or not: what all its known
+// versions by this origin have in common. That is zero for an object that is
+// not known, and for one that has no versions (stix.Lineage).
+func (x *Index) Lookup(k Key) (e Entry, l stix.Lineage, known bool, err error) {
 	if err := x.enter(); err != nil {
-		return Entry{}, false, err
+		return e, l, false, err
 	}
 	defer x.gate.RUnlock()
+	newest, err := x.newest(k)
+	if err == nil && newest != nil {
+		l, err = x.lineage(k, newest)
+	}
+	var v *stored
+	switch {
+	case err != nil:
+	case newest != nil && newest.own.Latest == k.Version:
+		v = newest
+	default:
+		v, err = x.read(k, appendObjectKey)
+	}
+	if err == nil && v != nil {
+		e, err = x.entry(v)
+	}
+	if errors.Is(err, ErrKey) {
+		return Entry{}, stix.Lineage{}, false, err
+	}
+	if err != nil {
+		return Entry{}, stix.Lineage{}, false, x.fault("looking up an object", err)
+	}
+	if len(e.Places) == 0 {
+		return Entry{}, l, false, nil
+	}
+	return e, l, true, nil
+}
 
+// read returns the value under a key, nil if there is none.
+func (x *Index) read(k Key, form func([]byte, Key) ([]byte, error)) (*stored, error) {
 	buf := x.keys.Get().(*[]byte)
 	defer x.keys.Put(buf)
-	key, err := appendObjectKey((*buf)[:0], k)
+	key, err := form((*buf)[:0], k)
 	if err != nil {
-		return Entry{}, false, err
+		return nil, err
 	}
 	*buf = key
 	if x.filter.lacks(key) {
-		return Entry{}, false, nil
+		return nil, nil
 	}
 	v, closer, err := x.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return Entry{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return Entry{}, false, x.fault("looking up an object", err)
+		return nil, err
 	}
-	e, err := x.entry(v)
+	s := new(stored)
+	err = s.decode(v)
 	if cerr := closer.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
-		return Entry{}, false, x.fault("looking up an object", err)
+		return nil, err
 	}
-	if len(e.Places) == 0 {
-		return Entry{}, false, nil
-	}
-	return e, true, nil
+	return s, nil
 }
 
-// entry decodes a stored value and leaves out the places of streams that were
-// forgotten.
-func (x *Index) entry(v []byte) (Entry, error) {
-	var s stored
-	if err := s.decode(v); err != nil {
-		return Entry{}, err
-	}
+// entry spells a stored value out and leaves out the places of streams that
+// were forgotten.
+func (x *Index) entry(s *stored) (Entry, error) {
 	// Read after the value: a name is published before the first value using it.
 	n := x.names.Load()
 	e := Entry{Hash: s.hash, Places: make([]Place, 0, len(s.places))}

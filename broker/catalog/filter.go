@@ -123,7 +123,7 @@ func (x *Index) fillFilter(ctx context.Context) error {
 	}
 	read := 0
 	for ok := it.First(); ok; ok = it.Next() {
-		if k := it.Key(); k[0] == kindObject {
+		if k := it.Key(); k[0] == kindObject || k[0] == kindNewest {
 			x.filter.add(k)
 		}
 		if read++; read%4096 == 0 && ctx.Err() != nil {

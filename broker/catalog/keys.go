@@ -11,7 +11,9 @@ import (
 
 // Keys are readable and ordered; a NUL parts their names:
 //
-//	o <origin> <id> <version>              -> hash and places (value.go)
+//	l <origin> <id>                        -> the newest version of an object that has
+//	                                          versions, and its lineage (lineage.go)
+//	o <origin> <id> <version>              -> any other: hash and places (value.go)
 //	d <id> <origin> <level> <stream no.>   -> nothing; an accepted marking-definition
 //	p <stream>                             -> position
 //	s <stream>                             -> number in values (names.go)
@@ -19,6 +21,7 @@ import (
 //	n                                      -> the next stream number
 //	c                                      -> the chain of batches (chain.go)
 const (
+	kindNewest     = 'l'
 	kindObject     = 'o'
 	kindDefinition = 'd'
 	kindPosition   = 'p'
@@ -53,6 +56,10 @@ func appendObjectKey(b []byte, k Key) ([]byte, error) {
 	b = append(b, k.ID...)
 	b = append(b, 0)
 	return append(b, k.Version...), nil
+}
+
+func appendNewestKey(b []byte, k Key) ([]byte, error) {
+	return appendNames(append(b, kindNewest), k.Origin, k.ID)
 }
 
 // named returns the key of a stream or an audience.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/selat-hub/selat/stix"
@@ -45,18 +46,29 @@ func (x *Index) Versions(origin, id string) ([]string, error) {
 	}
 	defer x.gate.RUnlock()
 	var out []string
-	err := scan(x.db, func(version string, v []byte) error {
+	newest, err := x.newest(Key{Origin: origin, ID: id})
+	if err != nil {
+		return nil, x.fault("looking up an object's versions", err)
+	}
+	if newest != nil && len(x.alive(newest)) > 0 {
+		out = append(out, newest.own.Latest)
+	}
+	err = scan(x.db, func(version string, v []byte) error {
 		if strings.IndexByte(version, 0) >= 0 {
 			return fmt.Errorf("%w: key of an object", errFormat)
 		}
-		e, err := x.entry(v)
-		if err == nil && len(e.Places) > 0 {
+		var s stored
+		if err := s.decode(v); err != nil {
+			return err
+		}
+		if len(x.alive(&s)) > 0 {
 			out = append(out, version)
 		}
-		return err
+		return nil
 	}, kindObject, origin, id)
 	if err != nil {
 		return nil, x.fault("looking up an object's versions", err)
 	}
-	return out, nil
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }

@@ -66,23 +66,29 @@ var madeStreams = []string{"CTI_REGION_CLEAR", "CTI_ASEAN_AMBER", "CTI_TH_RED"}
 var madeLevels = []stix.Level{stix.Clear, stix.Amber, stix.Red}
 
 // madeRecords returns what message seq of a stream holds: an object of its
-// own, one that the other streams hold too, and now and then a definition.
+// own, one of three versions of an object that the other streams hold too, and
+// now and then a definition.
 func madeRecords(stream int, seq uint64) []Record {
 	place := Place{
 		Stream: madeStreams[stream], Seq: seq, Audience: "a" + madeStreams[stream],
 		Level: madeLevels[stream], Added: int64(seq) * 1000, Supporting: seq%3 == 0,
 	}
-	ids := []string{fmt.Sprintf("indicator--%d-%d", stream, seq), fmt.Sprintf("malware--%d", seq)}
+	ids := []string{fmt.Sprintf("indicator--%d-%d", stream, seq), fmt.Sprintf("malware--%d", seq/3)}
 	if seq%10 == 0 {
 		ids = append(ids, fmt.Sprintf("marking-definition--%d", seq))
 	}
 	var out []Record
 	for i, id := range ids {
 		place.Index = i
-		out = append(out, Record{
+		r := Record{
 			Key:  Key{"sg", id, fmt.Sprintf("v%d", seq%7)},
 			Hash: sha256.Sum256([]byte(id)), Place: place, Definition: i == 2,
-		})
+		}
+		if i == 1 {
+			r.Key.Version = fmt.Sprintf("2026-01-0%dT00:00:00.000Z", 1+seq%3)
+			r.Lineage = stix.Lineage{Created: day1, Latest: r.Key.Version}
+		}
+		out = append(out, r)
 	}
 	return out
 }

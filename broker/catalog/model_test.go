@@ -18,6 +18,7 @@ type model struct {
 	hash map[Key][32]byte
 	// places by key, in the order applied.
 	places map[Key][]Place
+	own    map[Key]stix.Lineage
 	at     map[string]uint64
 	added  map[string]int64
 	defs   map[definitionOf][]Place
@@ -39,7 +40,7 @@ func (m *model) apply(stream string, through uint64, records []Record) {
 		if len(m.places[r.Key]) > 0 && m.hash[r.Key] != r.Hash {
 			continue
 		}
-		m.hash[r.Key] = r.Hash
+		m.hash[r.Key], m.own[r.Key] = r.Hash, r.Lineage
 		m.places[r.Key] = append(m.places[r.Key], r.Place)
 		if r.Definition {
 			d := definitionOf{r.Key.Origin, r.Key.ID}
@@ -62,10 +63,36 @@ func (m *model) forget(stream string) {
 
 var (
 	modelOrigins  = []string{"sg", "s", "my"}
-	modelIDs      = []string{"indicator--1", "indicator--12", "marking-definition--1", ""}
-	modelVersions = []string{"", "v1", "v10", "v2"}
+	modelIDs      = []string{"indicator--1", "indicator--12", "marking-definition--1", "", versionedID}
+	modelVersions = []string{"", day1, day2, day3, "v1", "v10", "v2"}
 	modelStreams  = []string{"CTI_A_CLEAR", "CTI_A_GREEN", "CTI_A_CLEAR2"}
 )
+
+const (
+	versionedID      = "note--1"
+	day1, day2, day3 = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z"
+)
+
+// lineageOf is what the bytes of a hash say of their version.
+func lineageOf(version string, hash byte) stix.Lineage {
+	l := stix.Lineage{Created: day1, Latest: version}
+	switch hash {
+	case 2:
+		l.CreatedBy = "identity--b"
+	case 3:
+		l.CreatedBy, l.Revoked = "identity--a", version
+	case 4:
+		l.Created = "2025-12-31T00:00:00.000Z"
+	}
+	return l
+}
+
+// drawVersion makes the record one of an object that has versions.
+func drawVersion(t *rapid.T, r *Record) {
+	r.Key.Version = rapid.SampledFrom([]string{day1, day2, day3}).Draw(t, "modified")
+	r.Hash[0] = byte(rapid.SampledFrom([]int{1, 1, 1, 2, 3, 4}).Draw(t, "bytes"))
+	r.Lineage = lineageOf(r.Key.Version, r.Hash[0])
+}
 
 func drawRecord(t *rapid.T, stream string, seq uint64, index int) Record {
 	r := Record{
@@ -83,6 +110,9 @@ func drawRecord(t *rapid.T, stream string, seq uint64, index int) Record {
 		Definition: rapid.Bool().Draw(t, "definition"),
 	}
 	r.Hash[0] = byte(rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "hash"))
+	if r.Key.ID == versionedID {
+		drawVersion(t, &r)
+	}
 	return r
 }
 
@@ -104,7 +134,7 @@ func TestTheIndexIsItsModel(t *testing.T) {
 				t.Fatal(err)
 			}
 		}()
-		m := &model{map[Key][32]byte{}, map[Key][]Place{}, map[string]uint64{}, map[string]int64{}, map[definitionOf][]Place{}}
+		m := &model{map[Key][32]byte{}, map[Key][]Place{}, map[Key]stix.Lineage{}, map[string]uint64{}, map[string]int64{}, map[definitionOf][]Place{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"apply": func(t *rapid.T) {
 				stream := rapid.SampledFrom(modelStreams).Draw(t, "stream")
@@ -152,6 +182,7 @@ func (m *model) compare(t *rapid.T, x *Index) {
 	for _, origin := range modelOrigins {
 		for _, id := range modelIDs {
 			var want []string
+			var lineage stix.Lineage
 			for _, v := range modelVersions {
 				k := Key{origin, id, v}
 				e, ok, err := x.Get(k)
@@ -162,8 +193,14 @@ func (m *model) compare(t *rapid.T, x *Index) {
 					continue
 				}
 				want = append(want, v)
+				lineage = lineage.Join(m.own[k])
 				if d := cmp.Diff(Entry{m.hash[k], m.places[k]}, e); d != "" {
 					t.Fatalf("%v: %s", k, d)
+				}
+			}
+			for _, v := range modelVersions {
+				if _, got, _, err := x.Lookup(Key{origin, id, v}); err != nil || got != lineage {
+					t.Fatalf("the lineage of %s %s: %+v, want %+v, %v", origin, id, got, lineage, err)
 				}
 			}
 			if got, err := x.Versions(origin, id); err != nil || !slices.Equal(got, want) {

@@ -18,6 +18,9 @@ type names struct {
 	next uint32
 }
 
+// forgotten is how many streams were forgotten so far.
+func (n *names) forgotten() uint32 { return n.next - uint32(len(n.streams.byNo)) }
+
 type table struct {
 	numbers map[string]uint32
 	byNo    map[uint32]string

@@ -133,7 +133,7 @@ func read(stream string, m Message) ([]Record, error) {
 		records[i] = Record{
 			Key:   Key{origin, o.ID, version},
 			Hash:  o.Hash,
-			Place: place, Definition: o.Definition != nil,
+			Place: place, Definition: o.Definition != nil, Lineage: o.Lineage(),
 		}
 	}
 	return records, nil

@@ -13,7 +13,7 @@ import (
 var errFormat = errors.New("the index holds what it never wrote")
 
 // valueVersion is the first byte of every value of an object.
-const valueVersion = 1
+const valueVersion = 2
 
 // minPlaceBytes is the least a place takes: six fields of a byte or more.
 const minPlaceBytes = 6
@@ -21,12 +21,28 @@ const minPlaceBytes = 6
 const supportingBit = 0x80
 
 // stored is an entry as it is kept: streams and audiences by number. Encoded:
-// version, hash, the number of places, then for each stream, audience,
-// sequence, index (uvarints), level and supporting (one byte), added (varint).
+// version, flags, hash, what lineage the flags announce, the number of places,
+// then for each stream, audience, sequence, index (uvarints), level and
+// supporting (one byte), added (varint).
 type stored struct {
 	hash   [32]byte
 	places []storedPlace
+	// own is the lineage of this version alone, zero of what has no versions.
+	own stix.Lineage
+	// newest is true of what is kept under the key of an object rather than of
+	// a version. Only there, all is the lineage of every version, as it was when
+	// so many streams had been forgotten.
+	newest    bool
+	all       stix.Lineage
+	forgotten uint32
 }
+
+// Flags of a value.
+const (
+	hasOwn    = 1 << iota // own is not zero
+	isNewest              // newest is true, and forgotten follows
+	allDiffer             // all is not the same as own, and follows
+)
 
 type storedPlace struct {
 	stream, audience uint32
@@ -40,10 +56,17 @@ type storedPlace struct {
 // maxPlaceBytes bounds an encoded place.
 const maxPlaceBytes = 4*binary.MaxVarintLen64 + binary.MaxVarintLen64 + 1
 
-func appendHead(b []byte, hash *[32]byte, places int) []byte {
-	b = append(b, valueVersion)
-	b = append(b, hash[:]...)
-	return binary.AppendUvarint(b, uint64(places))
+func (s *stored) flags() (f byte) {
+	if s.own != (stix.Lineage{}) {
+		f |= hasOwn
+	}
+	if s.newest {
+		f |= isNewest
+		if s.all != s.own {
+			f |= allDiffer
+		}
+	}
+	return f
 }
 
 func (p *storedPlace) append(b []byte) []byte {
@@ -60,7 +83,19 @@ func (p *storedPlace) append(b []byte) []byte {
 }
 
 func (s *stored) append(b []byte) []byte {
-	b = appendHead(b, &s.hash, len(s.places))
+	f := s.flags()
+	b = append(b, valueVersion, f)
+	b = append(b, s.hash[:]...)
+	if f&hasOwn != 0 {
+		b = appendLineage(b, &s.own)
+	}
+	if f&isNewest != 0 {
+		b = binary.AppendUvarint(b, uint64(s.forgotten))
+	}
+	if f&allDiffer != 0 {
+		b = appendLineage(b, &s.all)
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.places)))
 	for i := range s.places {
 		b = s.places[i].append(b)
 	}
@@ -70,11 +105,25 @@ func (s *stored) append(b []byte) []byte {
 // decode reads a value, strictly: what is left over, out of bounds or missing
 // is an error that is errFormat.
 func (s *stored) decode(b []byte) error {
-	if len(b) < 1+len(s.hash) || b[0] != valueVersion {
+	if len(b) < 2+len(s.hash) || b[0] != valueVersion || b[1] > hasOwn|isNewest|allDiffer {
 		return fmt.Errorf("%w: head of a value of %d bytes", errFormat, len(b))
 	}
-	copy(s.hash[:], b[1:])
-	r := varints{b: b[1+len(s.hash):]}
+	f := b[1]
+	copy(s.hash[:], b[2:])
+	r := varints{b: b[2+len(s.hash):]}
+	if f&hasOwn != 0 {
+		s.own = r.lineage()
+	}
+	if s.newest = f&isNewest != 0; s.newest {
+		s.forgotten = uint32(r.uvarint(math.MaxUint32))
+		s.all = s.own
+	}
+	if f&allDiffer != 0 {
+		s.all = r.lineage()
+	}
+	if s.flags() != f {
+		return fmt.Errorf("%w: lineage", errFormat)
+	}
 	count := r.uvarint(math.MaxInt32)
 	if r.bad || count > uint64(len(r.b)/minPlaceBytes) {
 		return fmt.Errorf("%w: number of places", errFormat)
@@ -159,4 +208,27 @@ func (r *varints) byte() byte {
 	v := r.b[0]
 	r.b = r.b[1:]
 	return v
+}
+
+// text reads a string of at most so many bytes.
+func (r *varints) text(most uint64) string {
+	n := r.uvarint(most)
+	if n > uint64(len(r.b)) {
+		r.b, r.bad = nil, true
+	}
+	if r.bad {
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *varints) bytes16() (out [16]byte) {
+	if len(r.b) < len(out) {
+		r.b, r.bad = nil, true
+		return out
+	}
+	r.b = r.b[copy(out[:], r.b):]
+	return out
 }
