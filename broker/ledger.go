@@ -12,15 +12,40 @@ import (
 )
 
 // The ledger decides what is new. For each (origin, id, version) there is one
-// hash, everywhere, and one level; a place it already has is a duplicate.
+// hash, everywhere, and one level; a place it already has is a duplicate. And
+// for each (origin, id) the versions keep the rules of a stix.Lineage.
 //
-// One object of a kind is decided at a time: the first to arrive holds the key
-// from here until it is on disk (or has failed), and others with the same key
-// wait for it and are then decided anew. So an answer never rests on something
-// that is not yet durable.
+// One object of a kind is decided at a time: the first to arrive holds its
+// version from here until it is on disk (or has failed), and others with the
+// same one wait for it and are then decided anew. So does one that contradicts
+// other versions of its object that are on their way: it waits until they are
+// through. So an answer never rests on something that is not yet durable, and
+// of two that contradict each other the second to arrive is refused. Versions
+// that agree, nearly all, do not wait for each other.
 type ledger struct {
 	mu   sync.Mutex
-	held map[catalog.Key]*entry
+	held map[name]flight
+}
+
+// name is an object, as one origin publishes it.
+type name struct{ origin, id string }
+
+func (e *entry) name() name { return name{e.key.Origin, e.key.ID} }
+
+// flight is the versions of one object that are on their way: one entry alone,
+// or a crowd. It is zero when there is none.
+type flight struct {
+	alone *entry
+	crowd *crowd
+}
+
+// crowd is several entries on their way at once.
+type crowd struct {
+	byVersion map[string]*entry
+	// lineage is of all that joined the crowd, also those that have landed.
+	lineage stix.Lineage
+	// waiting contradict the crowd and are decided when it is gone.
+	waiting []*entry
 }
 
 // entry is one object of a submission on its way to the disk.
@@ -33,7 +58,55 @@ type entry struct {
 	waiting []*entry
 }
 
-func newLedger() *ledger { return &ledger{held: map[catalog.Key]*entry{}} }
+func newLedger() *ledger { return &ledger{held: map[name]flight{}} }
+
+// board lets an entry onto its way, or has it wait for one that is. The caller
+// holds the lock.
+func (l *ledger) board(e *entry) bool {
+	f := l.held[e.name()]
+	if f == (flight{}) {
+		l.held[e.name()] = flight{alone: e}
+		return true
+	}
+	if a := f.alone; a != nil {
+		if a.key.Version == e.key.Version {
+			a.waiting = append(a.waiting, e)
+			return false
+		}
+		f = flight{crowd: &crowd{byVersion: map[string]*entry{a.key.Version: a}, lineage: a.object.Lineage()}}
+		l.held[e.name()] = f
+	}
+	c := f.crowd
+	if holder := c.byVersion[e.key.Version]; holder != nil {
+		holder.waiting = append(holder.waiting, e)
+		return false
+	}
+	if c.lineage.Admit(&e.object.Object) != nil {
+		c.waiting = append(c.waiting, e)
+		return false
+	}
+	c.byVersion[e.key.Version] = e
+	c.lineage = c.lineage.Join(e.object.Lineage())
+	return true
+}
+
+// land ends an entry's way, and returns those that waited for it. The caller
+// holds the lock.
+func (l *ledger) land(e *entry) []*entry {
+	waiting := e.waiting
+	e.waiting = nil
+	c := l.held[e.name()].crowd
+	if c != nil {
+		delete(c.byVersion, e.key.Version)
+	}
+	if c == nil || len(c.byVersion) == 0 {
+		delete(l.held, e.name())
+		if c != nil {
+			waiting = append(waiting, c.waiting...)
+		}
+	}
+	return waiting
+}
 
 // keyOf names an object's version. Objects without one (SCOs) are told apart
 // by their bytes and so never conflict.
@@ -45,24 +118,22 @@ func keyOf(origin string, o *stix.Object) catalog.Key {
 	return catalog.Key{Origin: origin, ID: o.ID, Version: version}
 }
 
-// admit decides one object, or leaves it to wait for the one that holds its key.
+// admit decides one object, or leaves it to wait for those on their way.
 func (h *Hub) admit(e *entry) {
 	l := h.writers.ledger
 	l.mu.Lock()
-	if holder := l.held[e.key]; holder != nil {
-		holder.waiting = append(holder.waiting, e)
+	if !l.board(e) {
 		l.mu.Unlock()
 		return
 	}
-	l.held[e.key] = e
 	e.left = len(e.object.streams) + 1 // one more, for this function itself
 	l.mu.Unlock()
 	h.decide(e)
 	h.placed(e)
 }
 
-// placed counts one placement of an entry as settled; after the last the key
-// is free, and those that waited for it are decided.
+// placed counts one placement of an entry as settled; after the last it has
+// landed, and those that waited for it are decided.
 func (h *Hub) placed(e *entry) {
 	l := h.writers.ledger
 	l.mu.Lock()
@@ -71,18 +142,17 @@ func (h *Hub) placed(e *entry) {
 		l.mu.Unlock()
 		return
 	}
-	delete(l.held, e.key)
-	waiting := e.waiting
-	e.waiting = nil
+	waiting := l.land(e)
 	l.mu.Unlock()
 	for _, w := range waiting {
 		h.admit(w)
 	}
 }
 
-// decide compares an object with what is stored under its key.
+// decide compares an object with what is stored under its key, and a new version
+// with those stored of the object.
 func (h *Hub) decide(e *entry) {
-	stored, known, err := h.index.Get(e.key)
+	stored, lineage, known, err := h.index.Lookup(e.key)
 	if err != nil {
 		h.log.Error("reading the index", "id", e.key.ID, "error", err)
 		e.refuseAll(h, "unavailable", "the hub could not look up what it already has; send the same bytes again")
@@ -91,6 +161,12 @@ func (h *Hub) decide(e *entry) {
 	if known && stored.Hash != e.object.Hash {
 		e.refuseAll(h, "conflict", fmt.Sprintf("you published version %s of this object before, with other bytes: give the change a later modified time", e.object.Version()))
 		return
+	}
+	if !known {
+		if f := lineage.Admit(&e.object.Object); f != nil {
+			e.refuseLines(h, *f)
+			return
+		}
 	}
 	if known && !e.object.supporting {
 		for _, p := range stored.Places {
@@ -120,8 +196,14 @@ func placedIn(stored catalog.Entry, audience string, level stix.Level) (catalog.
 	return catalog.Place{}, false
 }
 
-func (e *entry) refuseAll(h *Hub, code, message string) {
-	f := stix.Finding{Code: code, Path: e.object.Pointer, Message: message}
+func (e *entry) refuseAll(h *Hub, code, message string) { e.refuseLines(h, e.refusal(code, message)) }
+
+// refusal is a finding on the object as a whole.
+func (e *entry) refusal(code, message string) stix.Finding {
+	return stix.Finding{Code: code, Path: e.object.Pointer, Message: message}
+}
+
+func (e *entry) refuseLines(h *Hub, f stix.Finding) {
 	for i := range e.object.streams {
 		e.receipt.refuseLine(e.first+i, f)
 		h.placed(e)

@@ -67,12 +67,12 @@ func (w *writer) mend(ctx context.Context) {
 	w.mu.Unlock()
 	w.h.log.Error("a write failed for good; its submitters are told to send again", "stream", w.stream, "objects", len(left), "error", err)
 	for _, it := range left {
-		w.refuse(it, "unavailable", "the hub could not store the object now; send the same bytes again")
+		w.refuse(it, it.entry.refusal("unavailable", "the hub could not store the object now; send the same bytes again"))
 	}
 }
 
-func (w *writer) refuse(it *item, code, message string) {
-	it.entry.receipt.refuseLine(it.line, stix.Finding{Code: code, Path: it.entry.object.Pointer, Message: message})
+func (w *writer) refuse(it *item, f stix.Finding) {
+	it.entry.receipt.refuseLine(it.line, f)
 	w.h.placed(it.entry)
 }
 
@@ -122,14 +122,20 @@ func (w *writer) catchUp(ctx context.Context) error {
 func (w *writer) settleStored(items []*item) ([]*item, error) {
 	var left []*item
 	for i, it := range items {
-		stored, known, err := w.h.index.Get(it.entry.key)
+		stored, lineage, known, err := w.h.index.Lookup(it.entry.key)
 		if err != nil {
 			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
 		}
 		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
 		if known && stored.Hash != it.entry.object.Hash {
-			w.refuse(it, "conflict", "you published this version before, with other bytes: give the change a later modified time")
+			w.refuse(it, it.entry.refusal("conflict", "you published this version before, with other bytes: give the change a later modified time"))
 			continue
+		}
+		if !known {
+			if f := lineage.Admit(&it.entry.object.Object); f != nil {
+				w.refuse(it, *f)
+				continue
+			}
 		}
 		if !there {
 			left = append(left, it)

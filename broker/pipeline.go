@@ -83,8 +83,16 @@ func (h *Hub) decode(s *submission) *stix.Finding {
 	return nil
 }
 
-// validate refuses what breaks a MUST and notes what breaks a SHOULD.
+// validate refuses what breaks a MUST and notes what breaks a SHOULD, by itself
+// or beside the other objects of the submission.
 func (h *Hub) validate(s *submission) *stix.Finding {
+	if len(s.objects) > 1 {
+		together := make([]*stix.Object, len(s.objects))
+		for i := range s.objects {
+			together[i] = &s.objects[i].Object
+		}
+		stix.Together(together)
+	}
 	for i := range s.objects {
 		o := &s.objects[i]
 		for _, f := range o.Findings {
