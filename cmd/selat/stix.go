@@ -9,5 +9,5 @@ func newStixCmd() *cobra.Command {
 		`Looks at STIX 2.1 in files on this machine, without a hub. Every verb reads
 bundles, TAXII envelopes, single objects and objects one after another, such as
 one on each line, of any size; - is standard input.`,
-		newStixValidateCmd(), newStixTLPCmd(), newStixIDCmd(), newStixValuesCmd())
+		newStixValidateCmd(), newStixTLPCmd(), newStixIDCmd(), newStixMatchCmd(), newStixValuesCmd())
 }
