@@ -235,7 +235,7 @@ func (w *writer) records(r *round) []catalog.Record {
 		for j, it := range m.items {
 			it.place = catalog.Place{Stream: w.stream, Seq: r.last + uint64(i) + 1, Index: j, Audience: it.stream.Audience, Level: it.stream.Level,
 				Added: m.added + int64(j), Supporting: it.entry.object.supporting}
-			records = append(records, catalog.Record{Key: it.entry.key, Hash: it.entry.object.Hash, Place: it.place,
+			records = append(records, catalog.Record{Key: it.entry.key, Hash: it.entry.object.Hash(), Place: it.place,
 				Definition: it.entry.object.Definition != nil, Lineage: it.entry.object.Lineage()})
 		}
 	}

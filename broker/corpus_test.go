@@ -175,7 +175,7 @@ func (c *collector) take(stream string, m jetstream.Msg) {
 		return
 	}
 	for i := range objects {
-		c.copies[arrived{stream, m.Headers().Get(api.HeaderOrigin), objects[i].Hash}]++
+		c.copies[arrived{stream, m.Headers().Get(api.HeaderOrigin), objects[i].Hash()}]++
 	}
 	if err := m.Ack(); err != nil {
 		c.faults = append(c.faults, fmt.Sprintf("acknowledging on %s: %v", stream, err))

@@ -301,7 +301,7 @@ func (c *crash) known(o *stix.Object, origin string) (int, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n < 0 || n >= len(c.sent) || c.sent[n].hash != o.Hash || c.sent[n].member != origin {
+	if n < 0 || n >= len(c.sent) || c.sent[n].hash != o.Hash() || c.sent[n].member != origin {
 		return 0, fmt.Errorf("%s version %s of %s was never submitted with these bytes", o.ID, o.Modified, origin)
 	}
 	return n, nil

@@ -113,7 +113,8 @@ func (l *ledger) land(e *entry) []*entry {
 func keyOf(origin string, o *stix.Object) catalog.Key {
 	version := o.Version()
 	if version == "" {
-		version = hex.EncodeToString(o.Hash[:])
+		hash := o.Hash()
+		version = hex.EncodeToString(hash[:])
 	}
 	return catalog.Key{Origin: origin, ID: o.ID, Version: version}
 }
@@ -158,7 +159,7 @@ func (h *Hub) decide(e *entry) {
 		e.refuseAll(h, "unavailable", "the hub could not look up what it already has; send the same bytes again")
 		return
 	}
-	if known && stored.Hash != e.object.Hash {
+	if known && stored.Hash != e.object.Hash() {
 		e.refuseAll(h, "conflict", fmt.Sprintf("you published version %s of this object before, with other bytes: give the change a later modified time", e.object.Version()))
 		return
 	}

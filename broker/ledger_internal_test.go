@@ -61,7 +61,7 @@ func TestOnlyWhatContradictsWaitsForVersionsOnTheirWay(t *testing.T) {
 func TestWhatHasNoVersionsWaitsForItsOwnBytesOnly(t *testing.T) {
 	l := newLedger()
 	sco := func(b byte) *entry {
-		o := &object{Object: stix.Object{Type: "file", ID: "file--00000000-0000-4000-8000-000000000001", Hash: [32]byte{b}}}
+		o := &object{Object: stix.Object{Type: "file", ID: "file--00000000-0000-4000-8000-000000000001", Raw: []byte{b}}}
 		return &entry{object: o, key: keyOf("sg", &o.Object)}
 	}
 	a, b, again := sco(1), sco(2), sco(1)

@@ -64,7 +64,7 @@ func (s *submission) definitions() map[string]*object {
 		if m == nil {
 			m = map[string]*object{}
 		}
-		if other, twice := m[o.ID]; twice && (other == nil || other.Hash != o.Hash) {
+		if other, twice := m[o.ID]; twice && (other == nil || other.Hash() != o.Hash()) {
 			m[o.ID] = nil
 			continue
 		}

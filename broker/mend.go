@@ -127,7 +127,7 @@ func (w *writer) settleStored(items []*item) ([]*item, error) {
 			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
 		}
 		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
-		if known && stored.Hash != it.entry.object.Hash {
+		if known && stored.Hash != it.entry.object.Hash() {
 			w.refuse(it, it.entry.refusal("conflict", "you published this version before, with other bytes: give the change a later modified time"))
 			continue
 		}

@@ -21,7 +21,7 @@ type Metrics struct {
 	EngineDenied   *prometheus.CounterVec // kind
 	SeatRequests   *prometheus.CounterVec // request
 	AdminRequests  *prometheus.CounterVec // request, outcome
-	Warnings       prometheus.Counter
+	Warnings       *prometheus.CounterVec
 	ReceiptSeconds prometheus.Histogram
 	// DeliverySeconds is from receipt to delivery, sampled from
 	// acknowledgements.
@@ -50,7 +50,7 @@ func newMetrics() *Metrics {
 		EngineDenied:    counter("selat_engine_denials_total", "What the engine denied: subjects to publish or subscribe to, logins, limits.", "kind"),
 		SeatRequests:    counter("selat_seat_requests_total", "Questions of seats answered, by request.", "request"),
 		AdminRequests:   counter("selat_admin_requests_total", "Administrative acts, by request and outcome.", "request", "outcome"),
-		Warnings:        prometheus.NewCounter(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "SHOULDs of STIX broken by accepted objects."}),
+		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, by origin and code."}, []string{"origin", "code"}),
 		ReceiptSeconds:  histogram("selat_receipt_seconds", "Time from a submission's arrival to its receipt.", latency),
 		DeliverySeconds: histogram("selat_delivery_seconds", "Time from storing a message to delivering it, sampled from acknowledgements.", latency),
 		WriteSeconds:    histogram("selat_write_seconds", "Time of one group commit, its fsyncs included.", latency),
@@ -104,7 +104,8 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 		outcome api.Outcome
 	}
 	counts := map[label]int{}
-	stored, refused, warnings := 0, 0, 0
+	stored, refused := 0, 0
+	warnings := map[string]int{}
 	for i := range r.lines {
 		l := &r.lines[i]
 		o := &r.sub.objects[l.object]
@@ -117,13 +118,17 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 			continue
 		}
 		stored++
-		warnings += len(o.warnings)
+		for i := range o.warnings {
+			warnings[o.warnings[i].Code]++
+		}
 	}
 	origin := r.sub.seat.Member
 	for l, n := range counts {
 		m.Objects.WithLabelValues(origin, l.level.String(), l.typ, string(l.outcome)).Add(float64(n))
 	}
-	m.Warnings.Add(float64(warnings))
+	for code, n := range warnings {
+		m.Warnings.WithLabelValues(origin, code).Add(float64(n))
+	}
 	outcome := "accepted"
 	switch {
 	case stored == 0:

@@ -79,6 +79,7 @@ func (h *Hub) decode(s *submission) *stix.Finding {
 	s.objects = make([]object, len(objects))
 	for i := range objects {
 		s.objects[i].Object = objects[i]
+		s.objects[i].Hash() // which others will ask for at the same time
 	}
 	return nil
 }
@@ -95,13 +96,12 @@ func (h *Hub) validate(s *submission) *stix.Finding {
 	}
 	for i := range s.objects {
 		o := &s.objects[i]
-		for _, f := range o.Findings {
-			if f.Severity == stix.Error {
-				o.refuse(f)
-			} else {
-				o.warnings = append(o.warnings, f)
-			}
+		errors := 0
+		for errors < len(o.Findings) && o.Findings[errors].Severity == stix.Error {
+			o.refuse(o.Findings[errors])
+			errors++
 		}
+		o.warnings = o.Findings[errors:len(o.Findings):len(o.Findings)]
 	}
 	return nil
 }

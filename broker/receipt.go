@@ -24,6 +24,8 @@ type receipt struct {
 	lines []line
 	open  atomic.Int64 // lines not settled, and one for admit itself
 	brief brevity
+
+	explained []string // codes of warnings of which encode has told the meaning
 }
 
 type line struct {
@@ -158,6 +160,7 @@ func (b brevity) of(findings []stix.Finding) []stix.Finding {
 func (r *receipt) encode() []byte {
 	var accepted, duplicate, refused, retry int
 	b := make([]byte, 0, 256+len(r.lines)*300)
+	r.explained = r.explained[:0]
 	b = append(b, `{"submission":"`...)
 	b = append(b, r.sub.id...)
 	b = append(b, `","origin":"`...)
@@ -197,7 +200,7 @@ func (r *receipt) encode() []byte {
 
 func (r *receipt) appendLine(b []byte, l *line) []byte {
 	o := &r.sub.objects[l.object]
-	if l.outcome == api.Refused || len(o.warnings) > 0 && r.brief == fullDetail {
+	if l.outcome == api.Refused {
 		return r.appendSlow(b, l, o)
 	}
 	b = append(b, `{"object":`...)
@@ -222,14 +225,18 @@ func (r *receipt) appendLine(b []byte, l *line) []byte {
 	b = strconv.AppendInt(b, int64(l.place.Index), 10)
 	b = append(b, `,"added":"`...)
 	b = time.UnixMicro(l.place.Added).UTC().AppendFormat(b, addedLayout)
-	return append(b, `"}`...)
+	b = append(b, '"')
+	if len(o.warnings) > 0 && r.brief == fullDetail {
+		b = appendWarnings(b, gather(o.warnings, &r.explained))
+	}
+	return append(b, '}')
 }
 
 func (r *receipt) appendSlow(b []byte, l *line, o *object) []byte {
 	out := api.ObjectReceipt{Object: l.object, ID: o.ID, Version: o.Version(), Outcome: l.outcome,
 		Findings: r.brief.of(l.findings), Level: o.level}
 	if r.brief == fullDetail {
-		out.Warnings = o.warnings
+		out.Warnings = gather(o.warnings, &r.explained)
 	}
 	if l.stream >= 0 {
 		out.Audience = o.streams[l.stream].Audience

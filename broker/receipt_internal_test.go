@@ -22,6 +22,7 @@ func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
 		r := &receipt{sub: s}
 		want := api.Receipt{Submission: s.id, Origin: "sg"}
 		retries := 0
+		var explained []string
 		for i := range rapid.IntRange(0, 6).Draw(t, "objects") {
 			o := object{level: rapid.SampledFrom(stix.Levels[:]).Draw(t, "level")}
 			o.ID = fmt.Sprintf("indicator--00000000-0000-4000-8000-%012d", i)
@@ -29,11 +30,11 @@ func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
 				o.Modified = "2026-01-01T00:00:00.123456789Z"
 			}
 			if rapid.Bool().Draw(t, "warned") {
-				o.warnings = []stix.Finding{{Code: "w", Path: "/a~1b", Message: rapid.String().Draw(t, "text")}}
+				o.warnings = []stix.Finding{{Code: "w", Path: rapid.String().Draw(t, "path"), Message: rapid.String().Draw(t, "text"), Section: "§ \""}, {Code: "v"}, {Code: "w", Path: "/b"}}
 			}
 			o.streams = []policy.Stream{{Audience: "asean", Level: o.level}}
 			l := line{object: i, stream: 0, outcome: rapid.SampledFrom([]api.Outcome{api.Accepted, api.Duplicate, api.Refused}).Draw(t, "outcome")}
-			line := api.ObjectReceipt{Object: i, ID: o.ID, Version: o.Version(), Outcome: l.outcome, Audience: "asean", Level: o.level, Warnings: o.warnings}
+			line := api.ObjectReceipt{Object: i, ID: o.ID, Version: o.Version(), Outcome: l.outcome, Audience: "asean", Level: o.level, Warnings: gather(o.warnings, &explained)}
 			if l.outcome == api.Refused {
 				code := rapid.SampledFrom([]string{"busy", "conflict"}).Draw(t, "code")
 				l.findings = []stix.Finding{{Code: code, Message: "m \" \\ \x00"}}

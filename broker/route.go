@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -61,7 +62,7 @@ func (h *Hub) explain(s *submission, perSeat bool, asker string) api.Route {
 	}
 	for i := range s.objects {
 		o := &s.objects[i]
-		or := api.ObjectRoute{Object: i, ID: o.ID, Level: o.level, Why: whyLevel(o), Findings: append(o.refused, o.warnings...)}
+		or := api.ObjectRoute{Object: i, ID: o.ID, Level: o.level, Why: whyLevel(o), Findings: slices.Concat(o.refused, o.warnings)}
 		for _, st := range o.streams {
 			or.Streams = append(or.Streams, s.region.Name(st))
 		}

@@ -2,7 +2,6 @@ package stix
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"strconv"
 )
 
@@ -25,7 +24,7 @@ type markSpan struct{ id, path span }
 // made in its place: one on the stack would be moved to the heap, and copied.
 func (s *scanner) object(o *Object, index int, pointer string, end int) {
 	raw := s.b[s.base:end:end]
-	o.Raw, o.Index, o.Hash = raw, index, sha256.Sum256(raw)
+	o.Raw, o.Index = raw, index
 	if s.nodes[0].kind != '{' {
 		o.Pointer = pointer + strconv.Itoa(index)
 		o.add(codeNotAnObject, "", "STIX 2.1 §2", "this is %s: only JSON objects can stand here", kindName(s.nodes[0].kind))
@@ -111,7 +110,7 @@ func (s *scanner) extract(o *Object, h *head, pointer string) {
 		other = s.keep(h.specVersion, 16)
 	}
 	id, by := s.keep(h.id, maxIDLen), s.keep(h.createdBy, maxIDLen)
-	created, modified := s.keep(h.created, 64), s.keep(h.modified, 64)
+	created, modified := s.keep(h.created, maxTimestamp), s.keep(h.modified, maxTimestamp)
 	s.keepMarks(h, at)
 	s.keepRefs(h)
 

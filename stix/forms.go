@@ -11,7 +11,12 @@ import (
 // milliseconds is a timestamp that is precise to the millisecond, as created
 // and modified are.
 func (c *checker) milliseconds(i uint32) {
-	if t, ok := c.timestamp(i); ok && len(t) < secondsLen+len(".000Z") {
+	t, ok := c.timestamp(i)
+	switch {
+	case !ok:
+	case len(t) > maxTimestamp:
+		c.refusef(codeInvalidTimestamp, i, "", "this has %d bytes and the limit is %d: leave out digits after the second", len(t), maxTimestamp)
+	case len(t) < secondsLen+len(".000Z"):
 		c.refuse(codeInvalidTimestamp, i, "STIX 2.1 §3.2", "this must be precise to the millisecond: three digits or more after the seconds, such as \"12:00:00.000Z\"")
 	}
 }

@@ -52,9 +52,6 @@ type Object struct {
 	Type, ID, SpecVersion, Created, Modified, CreatedByRef string
 	Revoked                                                bool
 
-	// Hash is the SHA-256 of Raw.
-	Hash [sha256.Size]byte
-
 	// MarkingRefs are the markings on the object, in the order written, first
 	// the object's own, then the granular ones. Only well-formed ones.
 	MarkingRefs []MarkingRef
@@ -66,6 +63,18 @@ type Object struct {
 	Definition *Definition
 	// Findings holds what is wrong with the object, errors first, at most 100.
 	Findings []Finding
+
+	hash   [sha256.Size]byte
+	hashed bool
+}
+
+// Hash returns the SHA-256 of Raw. It is computed at the first call, which is
+// made before the object is shared among goroutines.
+func (o *Object) Hash() [sha256.Size]byte {
+	if !o.hashed {
+		o.hash, o.hashed = sha256.Sum256(o.Raw), true
+	}
+	return o.hash
 }
 
 // MarkingRef is one reference from an object to a marking-definition.
@@ -76,7 +85,7 @@ type MarkingRef struct {
 
 // Version returns what tells the versions of an object apart (STIX 2.1 §3.6):
 // modified, else created (a marking-definition has no more), else "" (a
-// cyber-observable, which only its Hash tells apart).
+// cyber-observable, which only its hash tells apart).
 func (o *Object) Version() string {
 	if o.Modified != "" {
 		return o.Modified

@@ -215,7 +215,7 @@ func (c *checker) literalTLP(m *fields, definition uint32) {
 			continue
 		}
 		if t == 0 || !s.is(t, l) {
-			c.refuse(codeInvalidMarking, definition, section, "this is the identifier of another level of TLP: leave the definition out, every reader knows it")
+			c.refuse(codeTLPLookalike, m.node, section, "this is the identifier of another level of TLP: leave the definition out, every reader knows it")
 		}
 		if a, ok := c.moment(m.get("created")); ok && compareTimestamps(a, []byte("2017-01-20T00:00:00.000Z")) != 0 {
 			c.refuse(codeInvalidMarking, m.get("created"), section, "TLP markings were created at 2017-01-20T00:00:00.000Z: leave the definition out, every reader knows it")
@@ -225,7 +225,7 @@ func (c *checker) literalTLP(m *fields, definition uint32) {
 	if _, known := KnownTLP(c.o.ID); known {
 		return // OpenCTI's own, which Mark holds to its level
 	}
-	c.refuse(codeInvalidMarking, m.node, section, "only the four TLP markings of the specification may be used: refer to them and leave this out")
+	c.refuse(codeTLPLookalike, m.node, section, "only the four TLP markings of the specification may be used: refer to them and leave this out")
 }
 
 // tlp1 holds the four, as STIX 2.1 §7.2.1.4 has them.

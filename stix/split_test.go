@@ -77,6 +77,7 @@ func TestSplitRefusesWrongCommonProperties(t *testing.T) {
 		{"a spec_version that is a number", strings.Replace(domainObject(""), `"2.1"`, "2.1", 1), "wrong-type /spec_version"},
 		{"30 February", strings.ReplaceAll(domainObject(""), "2025-01-31", "2025-02-30"), "invalid-timestamp /created, invalid-timestamp /modified"},
 		{"29 February of 1900", strings.ReplaceAll(domainObject(""), "2025-01-31", "1900-02-29"), "invalid-timestamp /created, invalid-timestamp /modified"},
+		{"a time of too many digits", strings.Replace(domainObject(""), "\"modified\":\"2025-01-31T12:00:00.000Z", "\"modified\":\"2025-01-31T12:00:00."+strings.Repeat("1", 50)+"Z", 1), "invalid-timestamp /modified"},
 		{"times to the second", strings.ReplaceAll(domainObject(""), ".000Z", "Z"), "invalid-timestamp /created, invalid-timestamp /modified"},
 		{"a time zone", strings.Replace(domainObject(""), ".000Z", ".000+08:00", 1), "invalid-timestamp /created"},
 		{"modified before created", strings.Replace(domainObject(""), ".000Z", ".0001Z", 1), "time-order /modified"},

@@ -4,6 +4,10 @@ import "bytes"
 
 const secondsLen = len("2006-01-02T15:04:05")
 
+// maxTimestamp bounds created and modified in bytes: they are in every key, and
+// 44 digits after the second tell more than any clock.
+const maxTimestamp = 64
+
 // validTimestamp tells whether s is a timestamp (STIX 2.1 §2.16): a date that
 // the calendar has, a time of day to the second or finer, and Z. A 60th second
 // is taken for a leap second.

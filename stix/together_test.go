@@ -138,7 +138,7 @@ func TestTogetherFindsWhatAllPairsShow(t *testing.T) {
 			s := drawStep(t)
 			typ := rapid.SampledFrom(types).Draw(t, "type")
 			o := s.object()
-			o.Type, o.Index, o.Pointer, o.Hash = typ, i, fmt.Sprintf("/objects/%d", i), [32]byte{byte(i)}
+			o.Type, o.Index, o.Pointer, o.Raw = typ, i, fmt.Sprintf("/objects/%d", i), []byte{byte(i)}
 			o.ID = fmt.Sprintf("%s--00000000-0000-%d000-8000-00000000000%d", typ, rapid.IntRange(4, 5).Draw(t, "v"), rapid.IntRange(0, 9).Draw(t, "n"))
 			if unversionedType(typ) {
 				o.Modified, o.Revoked = "", false

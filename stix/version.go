@@ -35,7 +35,7 @@ func CompareVersions(a, b *Object) Ordering {
 		return Older
 	case c > 0:
 		return Newer
-	case a.Hash == b.Hash:
+	case a.Hash() == b.Hash():
 		return Same
 	}
 	return Conflict
@@ -104,7 +104,7 @@ func Stand(versions []*Object) Standing {
 		case compareInstants(o.Modified, versions[first].Modified) != 0:
 			st.Superseded = append(st.Superseded, first)
 			first = i
-		case o.Hash != versions[first].Hash:
+		case o.Hash() != versions[first].Hash():
 			st.Conflicts = append(st.Conflicts, i)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // version is one version of an object, written for these tests.
 func version(typ, modified, bytes string) *Object {
 	return &Object{Type: typ, ID: typ + "--00000000-0000-4000-8000-000000000001",
-		Created: "2026-01-01T00:00:00.000Z", Modified: modified, Hash: [32]byte{byte(len(bytes))}}
+		Created: "2026-01-01T00:00:00.000Z", Modified: modified, Raw: []byte(bytes)}
 }
 
 func TestVersionsAreComparedByTheInstantTheyWereMade(t *testing.T) {

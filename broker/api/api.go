@@ -124,7 +124,21 @@ type ObjectReceipt struct {
 	Added string `json:"added,omitempty"`
 	// Findings says why it was refused; warnings follow in Warnings.
 	Findings []stix.Finding `json:"findings,omitempty"`
-	Warnings []stix.Finding `json:"warnings,omitempty"`
+	Warnings []Warning      `json:"warnings,omitempty"`
+}
+
+// Warning tells which SHOULD of STIX an object breaks. It has one for each code;
+// selat stix validate tells of every place.
+type Warning struct {
+	Code string `json:"code"`
+	// Path is a JSON pointer to the first place.
+	Path string `json:"path"`
+	// More is the number of other places in the object.
+	More int `json:"more,omitempty"`
+	// Section and Message are those of the finding. A receipt has them where a
+	// code comes first in it, and not again.
+	Section string `json:"section,omitempty"`
+	Message string `json:"message,omitempty"`
 }
 
 // Whoami tells a seat what the hub knows of it.

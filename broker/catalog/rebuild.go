@@ -126,13 +126,13 @@ func read(stream string, m Message) ([]Record, error) {
 			return nil, fmt.Errorf("object %d has no id", i)
 		}
 		place.Index, place.Added = i, added.UnixMicro()+int64(i)
-		version := o.Version()
+		hash, version := o.Hash(), o.Version()
 		if version == "" {
-			version = hex.EncodeToString(o.Hash[:])
+			version = hex.EncodeToString(hash[:])
 		}
 		records[i] = Record{
 			Key:   Key{origin, o.ID, version},
-			Hash:  o.Hash,
+			Hash:  hash,
 			Place: place, Definition: o.Definition != nil, Lineage: o.Lineage(),
 		}
 	}

@@ -71,7 +71,7 @@ func open(access *api.StreamAccess, msg jetstream.Msg) ([]Delivery, error) {
 	for i := range objects {
 		o := &objects[i]
 		out[i] = Delivery{
-			Object: o.Raw, ID: o.ID, Type: o.Type, Version: o.Version(), SHA256: o.Hash,
+			Object: o.Raw, ID: o.ID, Type: o.Type, Version: o.Version(), SHA256: o.Hash(),
 			Origin: origin(h, msg.Subject()), Audience: access.Audience, Level: access.Level,
 			Unmarked: h.Get(api.HeaderUnmarkedLevel) != "",
 			Stream:   access.Name, Sequence: meta.Sequence.Stream, Index: i,

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,23 +30,22 @@ type position struct {
 // /objects/17/... of a submission is at /objects/<index>/... of the source.
 func (p position) line(r api.ObjectReceipt) Line {
 	from, to := "/objects/"+strconv.Itoa(r.Object), "/objects/"+strconv.Itoa(p.index)
-	r.Findings, r.Warnings = movePaths(r.Findings, from, to), movePaths(r.Warnings, from, to)
+	r.Findings, r.Warnings = slices.Clone(r.Findings), slices.Clone(r.Warnings)
+	for i := range r.Findings {
+		r.Findings[i].Path = movePath(r.Findings[i].Path, from, to)
+	}
+	for i := range r.Warnings {
+		r.Warnings[i].Path = movePath(r.Warnings[i].Path, from, to)
+	}
 	r.Object = p.number
 	return Line{File: p.file, ObjectReceipt: r}
 }
 
-func movePaths(fs []stix.Finding, from, to string) []stix.Finding {
-	if len(fs) == 0 {
-		return nil
+func movePath(path, from, to string) string {
+	if rest, ok := strings.CutPrefix(path, from); ok && (rest == "" || rest[0] == '/') {
+		return to + rest
 	}
-	out := make([]stix.Finding, len(fs))
-	for i, f := range fs {
-		if rest, ok := strings.CutPrefix(f.Path, from); ok && (rest == "" || rest[0] == '/') {
-			f.Path = to + rest
-		}
-		out[i] = f
-	}
-	return out
+	return path
 }
 
 // refusal is a line for an object refused before it reached the hub.

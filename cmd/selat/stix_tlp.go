@@ -166,7 +166,7 @@ func readDefinitions(cmd *cobra.Command, reading *stixReading) (definitionsRead,
 }
 
 func (d definitionsRead) add(o *stix.Object) {
-	if other, twice := d[o.ID]; twice && (other == nil || other.hash != o.Hash) {
+	if other, twice := d[o.ID]; twice && (other == nil || other.hash != o.Hash()) {
 		d[o.ID] = nil // nobody can say which is meant
 		return
 	}
@@ -174,7 +174,7 @@ func (d definitionsRead) add(o *stix.Object) {
 	for _, f := range o.Findings {
 		sound = sound && f.Severity != stix.Error
 	}
-	d[o.ID] = &definitionRead{o.Definition, o.Hash, sound}
+	d[o.ID] = &definitionRead{o.Definition, o.Hash(), sound}
 }
 
 // resolve answers as the hub does about what a submission carries.

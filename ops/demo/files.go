@@ -100,6 +100,7 @@ func (in *input) read(path string) error {
 		var o inputObject
 		if split, err := stix.Split(raw, stix.DefaultLimits); err == nil && len(split) == 1 && split[0].Pointer == "" {
 			o.Object = split[0]
+			o.Hash()
 			o.Raw = nil // its hash stays
 			in.byID[o.ID] = append(in.byID[o.ID], len(in.objects))
 		}
@@ -180,7 +181,7 @@ func (x *show) takeDown(ctx context.Context, s *seat, in *input, lines []client.
 			rows[key] = x.newRow(s.Member, stream, o.Type)
 			x.rows = append(x.rows, rows[key])
 		}
-		rows[key].add(place{p.Stream, s.Member, o.ID, o.Version(), o.Hash})
+		rows[key].add(place{p.Stream, s.Member, o.ID, o.Version(), o.Hash()})
 	}
 	var travelled []int
 	refused := map[string]int{} // index into x.refusals, by code
@@ -218,9 +219,9 @@ func (x *show) takeDownTravelled(ctx context.Context, s *seat, in *input, travel
 	}
 	for _, i := range travelled {
 		o := &in.objects[i]
-		found := false
+		hash, found := o.Hash(), false
 		for _, stored := range answer.Objects {
-			if stored.ID != o.ID || stored.Version != o.Version() || stored.SHA256 != hex.EncodeToString(o.Hash[:]) {
+			if stored.ID != o.ID || stored.Version != o.Version() || stored.SHA256 != hex.EncodeToString(hash[:]) {
 				continue
 			}
 			found = true
