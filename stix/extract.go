@@ -125,12 +125,12 @@ func (s *scanner) extract(o *Object, h *head, pointer string) {
 	}
 	o.Revoked = h.revoked != 0 && s.nodes[h.revoked].kind == 't'
 	if len(s.marks) > 0 {
-		o.MarkingRefs = make([]MarkingRef, len(s.marks))
+		o.MarkingRefs = s.marked.take(len(s.marks))
 		for i, m := range s.marks {
 			o.MarkingRefs[i] = MarkingRef{ID: m.id.of(all), Path: m.path.of(all)}
 		}
 	}
-	o.Refs = distinct(s.refs, all)
+	o.Refs = s.distinct(all)
 	if known == "marking-definition" {
 		o.Definition = s.readDefinition(h)
 	}
@@ -223,19 +223,19 @@ func (s *scanner) keepRef(i uint32, id []byte) {
 	s.refs = append(s.refs, span{from, uint32(len(s.texts))})
 }
 
-// distinct cuts the spans out of all, each text once, in the order of their
-// first appearance.
-func distinct(spans []span, all string) []string {
-	if len(spans) == 0 {
+// distinct cuts the references out of all, each text once, in the order of
+// their first appearance.
+func (s *scanner) distinct(all string) []string {
+	if len(s.refs) == 0 {
 		return nil
 	}
-	out := make([]string, 0, len(spans))
+	out := s.strings.take(len(s.refs))[:0]
 	var seen map[string]bool
-	if len(spans) > 32 {
-		seen = make(map[string]bool, len(spans))
+	if len(s.refs) > 32 {
+		seen = make(map[string]bool, len(s.refs))
 	}
 next:
-	for _, p := range spans {
+	for _, p := range s.refs {
 		t := p.of(all)
 		if seen != nil {
 			if seen[t] {

@@ -38,7 +38,7 @@ func (s *scanner) findings(o *Object) {
 	}
 	from := len(s.texts)
 	ends := s.ends[:0]
-	list := make([]Finding, 0, min(len(s.notes), room))
+	list := s.found.take(min(len(s.notes), room))[:0]
 	for severity := Error; severity <= Warning; severity++ {
 		for k := range s.notes {
 			n := &s.notes[k]

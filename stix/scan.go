@@ -51,6 +51,11 @@ type scanner struct {
 	// objects are those of the payload so far. They grow here, where there is
 	// room from before, and are copied out when their number is known.
 	objects []Object
+
+	// What the objects' slices are made of.
+	strings arena[string]
+	marked  arena[MarkingRef]
+	found   arena[Finding]
 }
 
 type frame struct {
@@ -78,6 +83,7 @@ func newScanner(b []byte, lim Limits) *scanner {
 // release gives the scanner back. One that grew beyond what usual objects
 // need is dropped, so that a hostile one does not pin its memory for good.
 func (s *scanner) release() {
+	s.strings, s.marked, s.found = arena[string]{}, arena[MarkingRef]{}, arena[Finding]{}
 	clear(s.objects)
 	s.objects = s.objects[:0]
 	if cap(s.objects) > 1<<14 || cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs)+cap(s.notes) > 1<<16 {

@@ -34,6 +34,7 @@ const (
 	badName                 // the name is no valid Unicode
 	isFloat                 // the number has a fraction or an exponent
 	isID                    // the string, or the key of an extension, is a well-formed identifier
+	isMoment                // the string was looked at and is a timestamp
 )
 
 const number = 0 // node.kind of numbers
