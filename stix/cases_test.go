@@ -154,7 +154,7 @@ var differing = map[string]string{
 const (
 	stale        = "§2.9: the UUIDv5 is not the one that the properties make, which is told"
 	badReference = "§2.9: src_ref is no identifier, its UUID has 35 characters"
-	noVersion    = "§3.2: an SDO has spec_version 2.1"
-	noObjects    = "the bundle has no objects: there is nothing to submit"
+	noVersion    = "§3.2: an SDO has spec_version 2.1; the suite's options declared objects of 2.0 to be that"
+	noObjects    = "§8: a bundle may be without objects, but there is nothing in it to submit"
 	customTold   = "§11.1: custom properties are told"
 )

@@ -189,10 +189,3 @@ func checkReaderAgrees(t *testing.T, file string, payload []byte, objects []Obje
 		t.Fatalf("%s: want the end, got %v", file, err)
 	}
 }
-
-// knownRefusals are cases that are refused although the suite holds them valid.
-var knownRefusals = map[string]string{
-	"stix-validator/bundle_tests.py.BundleTestCases.test_bundle_object_categories#1":  "a bundle without objects: there is nothing to publish",
-	"stix-validator/spec_version_tests.py.SpecVersionTestCases.test_cmd_and_bundle#2": "an object of STIX 2.0, which the suite's options declare to be 2.1",
-	"stix-validator/spec_version_tests.py.SpecVersionTestCases.test_cmd_and_obj#3":    "an object of STIX 2.0, which the suite's options declare to be 2.1",
-}

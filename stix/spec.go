@@ -173,7 +173,6 @@ func opt(name string, v value) property          { return property{name, optiona
 func req(name string, v value) property          { return property{name, required, v} }
 func old(name string, v value) property          { return property{name, deprecated, v} }
 func never(name string) property                 { return property{name, forbidden, value{kind: specialKind}} }
-func inapplicable(name string, v value) property { return property{name, notApplicable, v} }
 
 // Values of a row.
 

@@ -68,6 +68,3 @@ func fraction(s []byte) []byte {
 	}
 	return bytes.TrimRight(s, "0")
 }
-
-// coarse tells whether a valid timestamp is less precise than a millisecond.
-func coarse(s []byte) bool { return validTimestamp(s) && len(s) < secondsLen+len(".000Z") }
