@@ -158,3 +158,22 @@ const (
 	noObjects    = "§8: a bundle may be without objects, but there is nothing in it to submit"
 	customTold   = "§11.1: custom properties are told"
 )
+
+// Another parser's suite. It fills in identifiers and times that are absent, and
+// takes times to the second, which makes most of the difference; the agreement
+// is told, and must not fall.
+func TestAnotherParserMostlyAgrees(t *testing.T) {
+	agree, all := 0, 0
+	readCases(t, "pystix2_parse.jsonl", func(c objectCase) {
+		all++
+		errors, _ := verdict(c.Object)
+		if (len(errors) == 0) == (c.Expect == "valid") {
+			agree++
+			return
+		}
+		t.Logf("%s: %s there, errors here %q; it says %q", c.Name[strings.LastIndex(c.Name, "/")+1:], c.Expect, errors, c.Messages)
+	})
+	if t.Logf("agreement: %d of %d", agree, all); agree < 39 {
+		t.Errorf("they agreed on 39 before")
+	}
+}

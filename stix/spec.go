@@ -169,10 +169,10 @@ func (st *structure) extendedBy(extensions map[string]*structure) *structure {
 
 // Rows of a table.
 
-func opt(name string, v value) property          { return property{name, optional, v} }
-func req(name string, v value) property          { return property{name, required, v} }
-func old(name string, v value) property          { return property{name, deprecated, v} }
-func never(name string) property                 { return property{name, forbidden, value{kind: specialKind}} }
+func opt(name string, v value) property { return property{name, optional, v} }
+func req(name string, v value) property { return property{name, required, v} }
+func old(name string, v value) property { return property{name, deprecated, v} }
+func never(name string) property        { return property{name, forbidden, value{kind: specialKind}} }
 
 // Values of a row.
 
