@@ -132,11 +132,15 @@ func commonMembers(typ string) string {
 
 // made returns a sound object of the type after changes: first the names of
 // members to leave out, with a hyphen before each, then JSON members to put in,
-// each in the place of the one of its name.
+// each in the place of the one of its name. -* leaves out all that is the type's
+// own.
 func made(t testing.TB, typ, changes string) []byte {
 	t.Helper()
-	out := `{"type":"` + typ + `","id":"` + idOf(typ) + `",` + commonMembers(typ) + `,` + soundMembers[typ] + `}`
-	return changed(t, []byte(out), changes)
+	own := "," + soundMembers[typ]
+	if rest, bare := strings.CutPrefix(changes, "-* "); bare {
+		own, changes = "", rest
+	}
+	return changed(t, []byte(`{"type":"`+typ+`","id":"`+idOf(typ)+`",`+commonMembers(typ)+own+`}`), changes)
 }
 
 // changed makes the changes to an object. A cyber-observable gets the
