@@ -172,7 +172,8 @@ func changed(t testing.TB, object []byte, changes string) []byte {
 		}
 		return append(append([]byte("{"), bytes.TrimPrefix(b.Bytes(), []byte(","))...), '}')
 	}
-	if _, set := put["id"]; !set {
+	_, set := put["id"]
+	if _, there := members["id"]; there && !set {
 		if id, ok, err := DeterministicID(write()); ok && err == nil {
 			members["id"] = `"` + id + `"`
 		}
