@@ -67,7 +67,7 @@ func (t *tree) resolves(pointer string, missing bool) bool {
 	}
 	if t.kind == '[' {
 		n, err := strconv.Atoi(name)
-		return err == nil && strconv.Itoa(n) == name && n < len(t.children) && t.children[n].resolves(rest, missing)
+		return err == nil && strconv.Itoa(n) == name && 0 <= n && n < len(t.children) && t.children[n].resolves(rest, missing)
 	}
 	name = evened(strings.NewReplacer("~1", "/", "~0", "~").Replace(name))
 	for k, n := range t.names {
@@ -121,6 +121,7 @@ func FuzzValidate(f *testing.F) {
 	for _, c := range predefinedRules {
 		f.Add(extendedBy(f, c.key, c.changes))
 	}
+	f.Add([]byte("{\"\":[],\"\":{\"-1\":\"\x90\"}}"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		before := bytes.Clone(payload)
 		objects, err := Split(payload, Limits{})
