@@ -14,10 +14,9 @@ func CheckBundle(payload []byte) []Finding {
 		return nil
 	}
 	var o Object
-	s.table = bundles
 	s.extract(&o, h, "")
 	c := checker{s: s, o: &o, h: h}
-	c.members(bundles, 0)
+	c.resolved(s.fields[0], 0)
 	s.findings(&o)
 	return o.Findings
 }

@@ -32,56 +32,51 @@ func (s *scanner) object(o *Object, index int, pointer string, end int) {
 		return
 	}
 	h := s.heads()
-	s.table = s.tableOf(h)
 	s.extract(o, h, pointer)
 	s.blame(o)
 	if len(raw) > s.lim.ObjectBytes {
 		o.add(codeObjectTooLarge, "", "", "the object has %d bytes and the limit is %d: leave out embedded payloads or refer to them by url", len(raw), s.lim.ObjectBytes)
 		return // the tape holds no more than its beginning
 	}
-	check(s, o, h)
-	s.findings(o)
+	if !s.validated {
+		check(s, o, h)
+		s.findings(o)
+	}
 }
 
-// heads returns the head of the object on the tape, which is the scanner's own.
+// heads finds the table of the object on the tape and which of its properties
+// each member is, and returns the head, which is the scanner's own.
 func (s *scanner) heads() *head {
-	h := &s.head
-	*h = head{}
-	for i := uint32(1); i < s.nodes[0].next; i = s.nodes[i].next {
-		var at *uint32
-		switch string(s.name(i)) {
-		case "type":
-			at = &h.typ
-		case "id":
-			at = &h.id
-		case "spec_version":
-			at = &h.specVersion
-		case "created":
-			at = &h.created
-		case "modified":
-			at = &h.modified
-		case "created_by_ref":
-			at = &h.createdBy
-		case "revoked":
-			at = &h.revoked
-		case "object_marking_refs":
-			at = &h.markings
-		case "granular_markings":
-			at = &h.granular
-		case "extensions":
-			at = &h.extensions
-		case "definition_type":
-			at = &h.definitionType
-		case "name":
-			at = &h.name
-		default:
-			continue
-		}
-		if *at == 0 {
-			*at = i
-		}
+	s.lent, s.rows = 0, s.rows[:0]
+	st := structures[string(s.typeName())]
+	if st == nil {
+		st = customDomain
 	}
+	m := s.resolve(st, 0)
+	h := &s.head
+	*h = head{typ: m.at[typeRow], id: m.at[idRow]}
+	if st.class != bundle {
+		h.specVersion, h.created, h.modified = m.at[specVersionRow], m.at[createdRow], m.at[modifiedRow]
+		h.createdBy, h.revoked = m.at[createdByRow], m.at[revokedRow]
+		h.markings, h.granular, h.extensions = m.at[markingsRow], m.at[granularRow], m.at[extensionsRow]
+	}
+	if st.class == marking {
+		h.definitionType, h.name = m.get("definition_type"), m.get("name")
+	}
+	if st == customDomain && (h.typ == 0 || s.classOf(h) != domain) {
+		st, m.of = customObservable, customObservable // which has its rows where the other has them
+	}
+	s.table = st
 	return h
+}
+
+// typeName returns the type of the object on the tape, nil if it has none that
+// is a string.
+func (s *scanner) typeName() []byte {
+	if t := s.tape.member(0, "type"); t != 0 && s.nodes[t].kind == '"' {
+		return s.text(t)
+	}
+	return nil
 }
 
 // extract fills in what o has to say of itself. All its text is gathered

@@ -1,7 +1,5 @@
 package stix
 
-import "bytes"
-
 // Names: of types, identifiers and properties, STIX 2.1 §2.9, §3.1, §11.
 
 func (c *checker) typeName(i uint32) {
@@ -88,6 +86,15 @@ func (c *checker) propertyName(i uint32) {
 	}
 }
 
+func hasUpper(name []byte) bool {
+	for _, b := range name {
+		if 'A' <= b && b <= 'Z' {
+			return true
+		}
+	}
+	return false
+}
+
 // customKeys looks at the names inside of a custom property. What is an object
 // there is a dictionary or a type of somebody's own; the names of both are keys.
 func (c *checker) customKeys(k uint32) {
@@ -98,7 +105,7 @@ func (c *checker) customKeys(k uint32) {
 		}
 		if name := s.name(i); !isKey(name, 1) {
 			c.refuse(codeDictionaryKey, i, "STIX 2.1 §2.3", keyForm)
-		} else if bytes.ContainsAny(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		} else if hasUpper(name) {
 			c.warn(codeDictionaryKey, i, "STIX 2.1 §2.3", "the key of a dictionary should be in lower case")
 		}
 	}

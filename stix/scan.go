@@ -39,18 +39,20 @@ type scanner struct {
 	upper []uint32 // references with a UUID in upper case
 
 	// Scratch of check.
-	notes   []note
-	noted   [2]int // of notes, by severity
-	ends    []int
-	fields  []*fields // one for each structure inside of another, the first lent out
-	lent    int
-	head    head
-	table   *structure // that the object is held to
-	checker checker
+	notes  []note
+	noted  [2]int // of notes, by severity
+	ends   []int
+	fields []*fields // one for each structure inside of another, the first lent out
+	lent   int
+	rows   []int8 // of the members of what is looked at, of tables inside of tables
+	head   head
+	// validated says that the objects were held to the specification before.
+	validated bool
+	table     *structure // that the object is held to
+	checker   checker
 
-	// objects are those of the payload so far. They grow here, where there is
-	// room from before, and are copied out when their number is known.
-	objects []Object
+	// average is how many bytes an object of the payload before took.
+	average int
 
 	// What the objects' slices are made of.
 	strings arena[string]
@@ -76,7 +78,7 @@ var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
 func newScanner(b []byte, lim Limits) *scanner {
 	s := scanners.Get().(*scanner)
-	s.b, s.lim = b, lim
+	s.b, s.lim, s.validated = b, lim, false
 	return s
 }
 
@@ -84,9 +86,7 @@ func newScanner(b []byte, lim Limits) *scanner {
 // need is dropped, so that a hostile one does not pin its memory for good.
 func (s *scanner) release() {
 	s.strings, s.marked, s.found = arena[string]{}, arena[MarkingRef]{}, arena[Finding]{}
-	clear(s.objects)
-	s.objects = s.objects[:0]
-	if cap(s.objects) > 1<<14 || cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs)+cap(s.notes) > 1<<16 {
+	if cap(s.nodes) > 1<<15 || cap(s.names)+cap(s.texts)+cap(s.kinds) > 1<<19 || cap(s.order)+cap(s.refs)+cap(s.notes)+cap(s.rows) > 1<<16 {
 		return
 	}
 	s.b = nil

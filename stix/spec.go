@@ -89,10 +89,12 @@ type fields struct {
 	at   [64]uint32 // their nodes, by position in of.props
 }
 
-// borrowFields returns cleared fields, which are the scanner's own: rules get a
-// pointer to them, and new ones for each structure would be most of the memory
-// that validation takes. They are given back by lowering lent.
-func (s *scanner) borrowFields(st *structure, i uint32) *fields {
+// resolve finds the row of the table that each member of the object at node i
+// is, in the order written, -1 for none, and adds them to rows. The fields it
+// returns are the scanner's own: rules get a pointer to them, and new ones for
+// each structure would be most of the memory that validation takes. They are
+// given back by lowering lent.
+func (s *scanner) resolve(st *structure, i uint32) *fields {
 	if s.lent == len(s.fields) {
 		s.fields = append(s.fields, new(fields))
 	}
@@ -100,6 +102,14 @@ func (s *scanner) borrowFields(st *structure, i uint32) *fields {
 	s.lent++
 	m.of, m.node, m.seen = st, i, 0
 	clear(m.at[:len(st.props)])
+	for k := i + 1; k < s.nodes[i].next; k = s.nodes[k].next {
+		p := st.find(s.name(k))
+		s.rows = append(s.rows, int8(p))
+		if p >= 0 && m.at[p] == 0 {
+			m.at[p] = k
+			m.seen |= 1 << p
+		}
+	}
 	return m
 }
 

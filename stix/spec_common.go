@@ -24,7 +24,22 @@ func object(c class, name, section string, common, props []property) *structure 
 	return st.with(notBefore("created", "modified")) // STIX 2.1 §3.6.1
 }
 
-// versioned is the common properties of domain and relationship objects.
+// Rows of the common properties that the hub reads, in every object's table.
+const (
+	typeRow = iota
+	idRow
+	specVersionRow
+	createdRow
+	modifiedRow
+	createdByRow
+	revokedRow
+	markingsRow
+	granularRow
+	extensionsRow
+)
+
+// versioned is the common properties of domain and relationship objects, the
+// rows above first.
 func versioned() []property {
 	return []property{
 		req("type", formed((*checker).typeName)),
@@ -34,13 +49,13 @@ func versioned() []property {
 		req("modified", formed((*checker).milliseconds)),
 		opt("created_by_ref", ref(anyObject)),
 		opt("revoked", boolean),
+		opt("object_marking_refs", listOf(ref(markingDefinition))),
+		opt("granular_markings", listOf(nested(granularMarking))),
+		opt("extensions", value{kind: specialKind, form: (*checker).extensions}),
 		opt("labels", listOf(text)),
 		opt("confidence", between(0, 100, integer)),
 		opt("lang", formed((*checker).languageTag)),
 		opt("external_references", listOf(nested(externalReference))),
-		opt("object_marking_refs", listOf(ref(markingDefinition))),
-		opt("granular_markings", listOf(nested(granularMarking))),
-		opt("extensions", value{kind: specialKind, form: (*checker).extensions}),
 		never("defanged"),
 		// Reserved for later versions, STIX 2.1 §3.8.
 		never("severity"), never("username"), never("phone_number"), never("action"),

@@ -16,12 +16,24 @@ const elements = "/objects/"
 // large, too many objects. What is wrong with one object is in its Findings and
 // leaves the others as they are.
 func Split(payload []byte, lim Limits) ([]Object, error) {
+	return split(payload, lim, false)
+}
+
+// SplitValidated splits what was validated before, such as a message of the
+// hub's: it reads the objects as Split does, and does not hold them to the
+// specification again. Only faults of the JSON are in their Findings.
+func SplitValidated(payload []byte, lim Limits) ([]Object, error) {
+	return split(payload, lim, true)
+}
+
+func split(payload []byte, lim Limits, validated bool) ([]Object, error) {
 	lim = lim.orDefault()
 	if len(payload) > lim.PayloadBytes {
 		return nil, whole(codePayloadTooLarge, "the submission has %d bytes and the limit is %d: cut it into several", len(payload), lim.PayloadBytes)
 	}
 	s := newScanner(payload, lim)
 	defer s.release()
+	s.validated = validated
 
 	p := skipSpace(payload, 0)
 	if p == len(payload) {
@@ -43,18 +55,24 @@ func Split(payload []byte, lim Limits) ([]Object, error) {
 		if end = s.value(p); end < 0 {
 			return nil, broken(payload, end)
 		}
-		s.objects = append(s.objects[:0], Object{})
-		s.object(&s.objects[0], 0, "", end)
+		sp.objects = make([]Object, 1)
+		s.object(&sp.objects[0], 0, "", end)
 	}
 	if p = skipSpace(payload, end); p < len(payload) {
 		return nil, whole(codeMalformedJSON, "byte %d: more follows the end of the bundle or object: send one of them at a time", p)
 	}
-	return slices.Clone(s.objects), nil
+	n := len(sp.objects)
+	s.average = len(payload) / max(n, 1)
+	if cap(sp.objects) > 2*n {
+		return slices.Clone(sp.objects), nil
+	}
+	return sp.objects[:n:n], nil
 }
 
 // splitter reads the top level of a payload.
 type splitter struct {
 	s        *scanner
+	objects  []Object
 	names    map[string]struct{}
 	isBundle bool
 	typed    bool     // the type was seen
@@ -187,17 +205,21 @@ func (sp *splitter) elements(p int) (int, error) {
 	if p < len(s.b) && s.b[p] == ']' {
 		return p + 1, nil
 	}
+	if s.average > 0 {
+		// Room for all, if they are about as large as those of the payload before.
+		sp.objects = make([]Object, 0, min((len(s.b)-p)/max(s.average, 64)*17/16+1, s.lim.Objects))
+	}
 	for {
 		end := s.value(p)
 		if end < 0 {
 			return 0, broken(s.b, end)
 		}
-		if len(s.objects) == s.lim.Objects {
+		if len(sp.objects) == s.lim.Objects {
 			return 0, at(codeTooManyObjects, "/objects", "the submission has more than %d objects: cut it into several", s.lim.Objects)
 		}
-		n := len(s.objects)
-		s.objects = append(s.objects, Object{})
-		s.object(&s.objects[n], n, elements, end)
+		n := len(sp.objects)
+		sp.objects = append(sp.objects, Object{})
+		s.object(&sp.objects[n], n, elements, end)
 		if p = skipSpace(s.b, end); p >= len(s.b) {
 			return 0, broken(s.b, cut)
 		}

@@ -13,7 +13,7 @@ func check(s *scanner, o *Object, h *head) {
 	}
 	c.everyValue()
 	c.extended = c.declared(h.extensions)
-	c.members(st, 0)
+	c.resolved(s.fields[0], 0)
 	c.upperCase()
 	if st.name == "" && h.typ != 0 && s.nodes[h.typ].kind == '"' && !c.extended {
 		c.warn(codeCustomObject, h.typ, "STIX 2.1 §11.2", "this is no type of STIX 2.1: define it with an extension-definition of type new-sdo, new-sco or new-sro and name that in extensions")
@@ -32,21 +32,6 @@ type checker struct {
 	// are looked at, 0 otherwise.
 	container uint32
 	steps     int // taken through the object by selectors
-}
-
-// tableOf returns the table that the object on the tape is held to. One without
-// a type is held to the least.
-func (s *scanner) tableOf(h *head) *structure {
-	if h.typ == 0 || s.nodes[h.typ].kind != '"' {
-		return customObservable
-	}
-	if st := structures[string(s.text(h.typ))]; st != nil {
-		return st
-	}
-	if s.classOf(h) == observable {
-		return customObservable
-	}
-	return customDomain
 }
 
 // everyValue refuses what no value of an object may be: null, an empty list and
@@ -88,31 +73,35 @@ func (c *checker) inCustom(i uint32) bool {
 
 // members holds the object at node i to a table.
 func (c *checker) members(st *structure, i uint32) {
-	s := c.s
-	m := s.borrowFields(st, i)
-	for k := i + 1; k < s.nodes[i].next; k = s.nodes[k].next {
-		p := st.find(s.name(k))
+	from := len(c.s.rows)
+	m := c.s.resolve(st, i)
+	c.resolved(m, from)
+	c.s.lent--
+	c.s.rows = c.s.rows[:from]
+}
+
+// resolved holds an object to its table, of which each member's row is known:
+// they begin in rows at from.
+func (c *checker) resolved(m *fields, from int) {
+	s, st := c.s, m.of
+	for k, n := m.node+1, from; k < s.nodes[m.node].next; k, n = s.nodes[k].next, n+1 {
+		p := s.rows[n]
 		if p < 0 {
 			c.customProperty(st, k)
-			continue
-		}
-		if m.at[p] == 0 { // a repeated name is told as that
-			m.at[p] = k
-			m.seen |= 1 << p
+		} else if m.at[p] == k { // a repeated name is told as that
 			c.property(st, &st.props[p], k)
 		}
 	}
 	if lacking := st.required &^ m.seen; lacking != 0 {
 		for p := range st.props {
 			if lacking&(1<<p) != 0 {
-				c.lacks(st, i, st.props[p].name)
+				c.lacks(st, m.node, st.props[p].name)
 			}
 		}
 	}
 	for _, r := range st.rules {
 		r(c, m)
 	}
-	s.lent--
 }
 
 // lacks notes that a required property is absent.
