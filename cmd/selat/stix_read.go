@@ -135,6 +135,7 @@ func (in *stixInput) between(it *stixItem) (ended []emptied) {
 	}
 	switch {
 	case it == nil:
+		t.leave(t.at.Byte) // a bundle is told once, however often the end is asked for
 	case it.raw == nil:
 		in.envelopes.lost = true
 	default:

@@ -30,14 +30,16 @@ func itemsOf(t rapid.TB, in io.Reader) (items []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code := "object"
-		if it.fault != nil {
-			code = it.fault.Code
-		} else if f := it.findings(); len(f) > 0 && f[0].Severity == stix.Error {
-			code = f[0].Code
-		}
-		items = append(items, fmt.Sprintf("%d:%d %s %s", it.place.Line, it.place.Column, it.pointer, code))
+		items = append(items, itemText(it))
 	}
+}
+
+func itemText(it *stixItem) string {
+	code := "object"
+	if f := it.findings(); len(f) > 0 && f[0].Severity == stix.Error {
+		code = f[0].Code
+	}
+	return fmt.Sprintf("%d:%d %s %s", it.place.Line, it.place.Column, it.pointer, code)
 }
 
 func TestItemsAreToldByTheirPlaceInTheFileAndTheBundle(t *testing.T) {
@@ -190,6 +192,45 @@ func TestBundlesArePutTogetherWithoutTheirObjects(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestBundlesWithoutObjectsAreToldOnce(t *testing.T) {
+	a := address(1)
+	const absent, empty = `{"type":"bundle","id":"bad"}`, `{"type":"bundle","id":"bad","objects":[]}`
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"without a list":    {absent, []string{"1:1  invalid-id"}},
+		"with an empty one": {empty, []string{"1:1  invalid-id"}},
+		"after an object":   {a + "\n" + empty, []string{"1:1  object", "2:1  invalid-id"}},
+		"two in a row":      {absent + "\n" + empty, []string{"1:1  invalid-id", "2:1  invalid-id"}},
+		"before an object":  {empty + "\n" + a, []string{"1:1  invalid-id", "2:1  object"}},
+		"with space after":  {empty + "\n\n", []string{"1:1  invalid-id"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newStixInput("in", strings.NewReader(c.in))
+			r.bundles = true
+			var got []string
+			for range len(c.want) + 2 { // bounded, so that a bundle told again and again fails
+				it, err := r.next()
+				if errors.Is(err, io.EOF) {
+					got = append(got, "end")
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, itemText(it))
+			}
+			if diff := cmp.Diff(append(c.want, "end"), got); diff != "" {
+				t.Error(diff)
+			}
+			if _, err := r.next(); !errors.Is(err, io.EOF) {
+				t.Errorf("after the end: %v", err)
 			}
 		})
 	}
