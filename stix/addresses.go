@@ -3,6 +3,7 @@ package stix
 import (
 	"bytes"
 	"net/netip"
+	"unicode/utf8"
 )
 
 // Values of cyber-observables that have a form of their own, STIX 2.1 §6.
@@ -57,27 +58,33 @@ func (c *checker) domainName(i uint32) {
 // scripts as they are (RFC 5890 §2.3.2.1).
 func isDomainName(t []byte) bool {
 	t = bytes.TrimSuffix(t, []byte("."))
-	if len(t) == 0 || len(t) > 253 {
+	t = bytes.TrimPrefix(t, []byte("*.")) // a wildcard, RFC 1034 §4.3.3
+	if len(t) == 0 || utf8.RuneCount(t) > 253 {
 		return false
 	}
-	label := 0
-	for _, b := range t {
-		switch {
-		case b == '.':
-			if label == 0 {
-				return false
-			}
-			label = 0
-			continue
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b >= 0x80:
-		default:
-			return false
-		}
-		if label++; label > 63 {
+	for more := true; more; {
+		var label []byte
+		label, t, more = bytes.Cut(t, []byte("."))
+		if !isLabel(label) {
 			return false
 		}
 	}
-	return label > 0
+	return true
+}
+
+// isLabel takes 1 to 63 characters: of another script there are no more than
+// that before it is encoded, and mostly fewer.
+func isLabel(t []byte) bool {
+	n := len(t)
+	if n == 0 || t[0] == '-' || t[n-1] == '-' || n > 63 && utf8.RuneCount(t) > 63 {
+		return false
+	}
+	for _, b := range t {
+		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '-' || b == '_' || b >= 0x80) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *checker) emailAddress(i uint32) {
@@ -97,9 +104,31 @@ func isEmailAddress(t []byte) bool {
 		return false
 	}
 	if local[0] == '"' {
-		return len(local) > 2 && local[len(local)-1] == '"'
+		return isQuoted(local)
+	}
+	if local[0] == '.' || local[at-1] == '.' || bytes.Contains(local, []byte("..")) {
+		return false
 	}
 	return !bytes.ContainsAny(local, "<>()[]\\,;:\"@ \t\r\n")
+}
+
+// isQuoted tells whether t is a quoted-string (RFC 5322 §3.2.4).
+func isQuoted(t []byte) bool {
+	n := len(t)
+	if n < 3 || t[n-1] != '"' {
+		return false
+	}
+	for k := 1; k < n-1; k++ {
+		switch t[k] {
+		case '"':
+			return false
+		case '\\':
+			if k++; k == n-1 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (c *checker) url(i uint32) {
@@ -153,8 +182,7 @@ func isAuthority(t []byte) bool {
 		if end < 0 {
 			return false
 		}
-		a, err := netip.ParseAddr(string(t[1:end]))
-		if err != nil || !a.Is6() {
+		if !isLiteral(t[1:end]) {
 			return false
 		}
 		t = t[end+1:]
@@ -167,6 +195,17 @@ func isAuthority(t []byte) bool {
 		t = t[:colon]
 	}
 	return uriChars(t, "")
+}
+
+// isLiteral tells whether t can stand in brackets: an IPv6 address, or one of a
+// version to come (RFC 3986 §3.2.2).
+func isLiteral(t []byte) bool {
+	if len(t) > 3 && t[0]|0x20 == 'v' {
+		version, address, ok := bytes.Cut(t[1:], []byte("."))
+		return ok && len(version) > 0 && isHex(version) && len(address) > 0 && uriChars(address, "") && bytes.IndexByte(address, '@') < 0
+	}
+	a, err := netip.ParseAddr(string(t))
+	return err == nil && a.Is6() && a.Zone() == ""
 }
 
 // uriChar holds the bytes that pchar allows (RFC 3986 §3.3), but for '%'.

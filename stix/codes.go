@@ -52,3 +52,8 @@ const (
 
 // maxFindings bounds the findings kept of one object.
 const maxFindings = 100
+
+// maxTold bounds those kept of one payload: of the objects after so many each
+// keeps its first only, or what is told of a submission would be many times as
+// large as itself.
+const maxTold = 20_000

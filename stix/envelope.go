@@ -6,7 +6,7 @@ package stix
 func CheckBundle(payload []byte) []Finding {
 	s := newScanner(payload, Limits{PayloadBytes: maxPayload, ObjectBytes: maxPayload}.orDefault())
 	defer s.release()
-	if len(payload) > maxPayload || s.value(0) < 0 || s.nodes[0].kind != '{' {
+	if len(payload) > maxPayload || !s.whole() || s.nodes[0].kind != '{' {
 		return nil
 	}
 	h := s.heads()
@@ -16,6 +16,11 @@ func CheckBundle(payload []byte) []Finding {
 	var o Object
 	s.extract(&o, h, "")
 	c := checker{s: s, o: &o, h: h}
+	for k := uint32(1); k < s.nodes[0].next; k = s.nodes[k].next {
+		if s.nodes[k].kind == 'n' || s.nodes[k].next == k+1 {
+			c.nothing(k)
+		}
+	}
 	c.resolved(s.fields[0], 0)
 	s.findings(&o)
 	return o.Findings

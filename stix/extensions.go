@@ -31,7 +31,7 @@ func (c *checker) extensions(e uint32) {
 		c.wrongType(e, "STIX 2.1 §7.3", "an object")
 		return
 	}
-	own := structures[string(c.typeOf(e))]
+	own := structures[c.typeOf(e)]
 	for k := e + 1; k < s.nodes[e].next; k = s.nodes[k].next {
 		key := s.name(k)
 		if s.nodes[k].kind != '{' {
@@ -47,6 +47,7 @@ func (c *checker) extensions(e uint32) {
 			c.extension(k, key)
 		case validType(key) && bytes.HasSuffix(key, []byte("-ext")):
 			c.warn(codeCustomProperty, k, "STIX 2.1 §11.3", "extensions by name are deprecated: define it with an extension-definition and use its id")
+			c.extensionNames(k, "STIX 2.1 §11.3.1")
 			c.customKeys(k)
 		default:
 			c.refuse(codeInvalidExtension, k, "STIX 2.1 §7.3", "the key of an extension is the id of its extension-definition, or a name that ends in -ext")
@@ -55,11 +56,11 @@ func (c *checker) extensions(e uint32) {
 }
 
 // typeOf returns the type of the object that has a member at node k.
-func (c *checker) typeOf(k uint32) []byte {
+func (c *checker) typeOf(k uint32) string {
 	if t := c.s.tape.member(c.s.nodes[k].parent, "type"); t != 0 && c.s.nodes[t].kind == '"' {
-		return c.s.text(t)
+		return c.s.shortText(t)
 	}
-	return nil
+	return ""
 }
 
 // extension looks at one under the id of an extension-definition.
@@ -80,12 +81,21 @@ func (c *checker) extension(k uint32, key []byte) {
 	default:
 		nested = s.is(t, "property-extension")
 	}
-	for m := k + 1; nested && m < s.nodes[k].next; m = s.nodes[m].next {
-		if !isPropertyName(s.name(m)) {
-			c.refuse(codePropertyName, m, "STIX 2.1 §7.3.2", propertyForm)
-		}
+	if nested {
+		c.extensionNames(k, "STIX 2.1 §7.3")
 	}
 	c.customKeys(k)
+}
+
+// extensionNames looks at the names of an extension's properties. They have
+// three characters or more, but for id: the extension that one of the most used
+// platforms adds to every object has one.
+func (c *checker) extensionNames(k uint32, section string) {
+	for m := k + 1; m < c.s.nodes[k].next; m = c.s.nodes[m].next {
+		if name := c.s.name(m); !isPropertyName(name) && string(name) != "id" {
+			c.refuse(codePropertyName, m, section, propertyForm)
+		}
+	}
 }
 
 // extended is what an extension-definition has to be as a whole.
@@ -97,8 +107,8 @@ func extended(c *checker, m *fields) {
 		top = top || c.s.is(k, "toplevel-property-extension")
 	}
 	for k := names + 1; names != 0 && k < c.s.nodes[names].next; k = c.s.nodes[k].next {
-		if c.s.nodes[k].kind == '"' && commonNames[string(c.s.text(k))] {
-			c.refuse(codeInvalidExtension, k, "STIX 2.1 §7.3", "an extension must not redefine a property of the specification: use another name")
+		if c.s.nodes[k].kind == '"' && (commonNames[c.s.shortText(k)] || reservedNames[c.s.shortText(k)]) {
+			c.refuse(codeInvalidExtension, k, "STIX 2.1 §7.3", "an extension must not redefine a property of the specification or use a reserved name: use another")
 		}
 	}
 	switch {

@@ -3,6 +3,7 @@ package stix
 import (
 	"bytes"
 	"encoding/base64"
+	"math"
 	"strconv"
 )
 
@@ -58,27 +59,48 @@ func (c *checker) moment(i uint32) ([]byte, bool) {
 
 func (c *checker) number(v *value, i uint32, section string) {
 	n := &c.s.nodes[i]
-	want := "an integer"
-	if v.kind == floatKind {
-		want = "a number"
-	}
 	if n.kind != number {
-		c.wrongType(i, section, want)
+		if v.kind == floatKind {
+			c.wrongType(i, section, "a number")
+		} else {
+			c.wrongType(i, section, "an integer")
+		}
 		return
 	}
 	f, err := strconv.ParseFloat(string(c.s.b[n.start:n.end]), 64)
-	switch {
-	case err != nil: // out of range, which is told already
-	case v.kind == integerKind && n.flags&isFloat != 0 && f != float64(int64(f)):
-		c.refuse(codeWrongType, i, "STIX 2.1 §2.10", "this has a fraction and must be an integer")
-	case v.lo == 0 && v.hi == 0:
-	case f < v.lo || f > v.hi:
-		if v.hi >= maxInteger {
-			c.refuse(codeOutOfRange, i, section, "this must not be negative")
-		} else {
-			c.refusef(codeOutOfRange, i, section, "this must be from %s to %s", plainNumber(v.lo), plainNumber(v.hi))
+	if err != nil {
+		return // out of range, which is told already
+	}
+	if v.kind == integerKind && n.flags&isFloat != 0 {
+		switch {
+		case !isWhole(c.s.b[n.start:n.end], f):
+			c.refuse(codeWrongType, i, "STIX 2.1 §2.10", "this has a fraction and must be an integer")
+			return
+		case math.Abs(f) > maxInteger:
+			c.refuse(codeNumberRange, i, "STIX 2.1 §2.10", "this integer is beyond what every reader can hold: ±9007199254740991")
+			return
 		}
 	}
+	switch {
+	case v.lo == 0 && v.hi == 0:
+	case f < v.lo && v.lo == 0:
+		c.refuse(codeOutOfRange, i, section, "this must not be negative")
+	case f < v.lo || f > v.hi:
+		c.refusef(codeOutOfRange, i, section, "this must be from %s to %s", plainNumber(v.lo), plainNumber(v.hi))
+	}
+}
+
+// isWhole tells whether a number with a fraction or an exponent, whose value is
+// f, is an integer. One with as many digits as f cannot hold is not, unless it
+// says so in zeros.
+func isWhole(t []byte, f float64) bool {
+	if f != math.Trunc(f) {
+		return false
+	}
+	if dot := bytes.IndexByte(t, '.'); dot >= 0 && !bytes.ContainsAny(t, "eE") {
+		return len(bytes.Trim(t[dot+1:], "0")) == 0
+	}
+	return len(t) <= 18
 }
 
 func plainNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
@@ -209,9 +231,10 @@ func isKey(k []byte, least int) bool {
 }
 
 func (c *checker) integerOrText(i uint32) {
-	switch n := &c.s.nodes[i]; {
-	case n.kind == '"' || n.kind == 'n':
-	case n.kind == number && n.flags&isFloat == 0:
+	switch n := &c.s.nodes[i]; n.kind {
+	case '"', 'n':
+	case number:
+		c.number(&integer, i, "STIX 2.1 §6")
 	default:
 		c.wrongType(i, "STIX 2.1 §6", "an integer or a string")
 	}

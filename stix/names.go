@@ -62,6 +62,9 @@ func (c *checker) customProperty(st *structure, k uint32) {
 	default:
 		c.warn(codeCustomProperty, k, "STIX 2.1 §11.1", "this is no property of the specification: define it with an extension-definition and name that in extensions")
 	}
+	if c.contents != nil {
+		c.customReferences(k)
+	}
 	c.customKeys(k)
 }
 

@@ -32,6 +32,9 @@ func (s *scanner) noteMissing(severity Severity, node uint32, name, section, mes
 // findings writes the notes out into o, errors first and maxFindings in all.
 func (s *scanner) findings(o *Object) {
 	room := maxFindings - len(o.Findings)
+	if s.told > maxTold {
+		room = min(room, 1-len(o.Findings))
+	}
 	if len(s.notes) == 0 || room <= 0 {
 		s.forget()
 		return
@@ -62,6 +65,7 @@ func (s *scanner) findings(o *Object) {
 	}
 	s.ends = ends
 	s.forget()
+	s.told += len(list)
 	if o.Findings == nil {
 		o.Findings = list
 	} else {

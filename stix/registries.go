@@ -28,8 +28,8 @@ func isLanguage(t []byte) bool {
 	if commonLanguages.has(t) {
 		return true
 	}
-	if len(t) > 64 || bytes.IndexByte(t, '_') >= 0 {
-		return false
+	if len(t) > 64 || bytes.IndexByte(t, '_') >= 0 || bytes.EqualFold(t, []byte("root")) {
+		return false // root is the library's own
 	}
 	_, err := language.Parse(string(t))
 	return err == nil
@@ -99,13 +99,14 @@ func (c *checker) charset(i uint32) {
 func (c *checker) cpe(i uint32) {
 	const section = "STIX 2.1 §6.14"
 	t := string(c.s.text(i))
-	parts, ok := 0, strings.HasPrefix(t, "cpe:2.3:") && len(t) > 9 && strings.IndexByte("aho*-", t[8]) >= 0
+	parts, ok := 0, strings.HasPrefix(t, "cpe:2.3:") && len(t) > 9 && strings.IndexByte("aho*-", t[8]) >= 0 && t[9] == ':'
 	for k := 0; ok && k < len(t); k++ {
 		switch {
 		case t[k] == '\\':
 			k++
 		case t[k] == ':':
 			parts++
+			ok = k+1 < len(t) && t[k+1] != ':'
 		case t[k] <= ' ' || t[k] > '~':
 			ok = false
 		}
@@ -153,11 +154,11 @@ func (c *checker) registryKey(i uint32) {
 
 func (c *checker) relationshipType(i uint32) {
 	t := c.s.text(i)
-	ok := len(t) >= 3 && len(t) <= 250
+	ok := len(t) >= 1 && len(t) <= 250
 	for _, b := range t {
 		ok = ok && ('a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '-')
 	}
 	if !ok {
-		c.refuse(codeInvalidValue, i, "STIX 2.1 §5.1", "a relationship type is 3 to 250 lower-case ASCII letters, digits and hyphens")
+		c.refuse(codeInvalidValue, i, "STIX 2.1 §5.1", "a relationship type is 1 to 250 lower-case ASCII letters, digits and hyphens")
 	}
 }

@@ -8,19 +8,24 @@ import "strings"
 func notBefore(first, second string) rule {
 	message := second + " is before " + first + ": it must be the same time or later"
 	return func(c *checker, m *fields) {
-		c.order(m, first, second, 0, message)
+		c.order(m, first, second, 0, m.of.section, message)
 	}
+}
+
+// versionOrder: a version is not older than its object.
+func versionOrder(c *checker, m *fields) {
+	c.order(m, "created", "modified", 0, "STIX 2.1 §3.6.1", "modified is before created: it must be the same time or later")
 }
 
 // after: the second time is later than the first.
 func after(first, second string) rule {
 	message := second + " must be later than " + first
 	return func(c *checker, m *fields) {
-		c.order(m, first, second, 1, message)
+		c.order(m, first, second, 1, m.of.section, message)
 	}
 }
 
-func (c *checker) order(m *fields, first, second string, least int, message string) {
+func (c *checker) order(m *fields, first, second string, least int, section, message string) {
 	k := m.get(second)
 	if k == 0 {
 		return
@@ -28,7 +33,7 @@ func (c *checker) order(m *fields, first, second string, least int, message stri
 	a, ok := c.moment(m.get(first))
 	b, also := c.moment(k)
 	if ok && also && compareTimestamps(b, a) < least {
-		c.refuse(codeTimeOrder, k, m.of.section, message)
+		c.refuse(codeTimeOrder, k, section, message)
 	}
 }
 
@@ -62,7 +67,7 @@ func eitherOr(a, b string) rule {
 // there, or an extension.
 func oneOfAny(c *checker, m *fields) {
 	for k, p := range m.of.props {
-		if m.at[k] != 0 && (p.name == "extensions" || !commonNames[p.name] || m.of.class == custom) {
+		if m.at[k] != 0 && (p.name == "extensions" && m.of.extensions != nil || !commonNames[p.name] || m.of.class == custom) {
 			return
 		}
 	}
@@ -97,6 +102,9 @@ func shouldHave(names ...string) rule {
 		}
 	}
 }
+
+// reservedNames holds the names that nothing may use, STIX 2.1 §3.8.
+var reservedNames = map[string]bool{"severity": true, "username": true, "phone_number": true, "action": true}
 
 // commonNames holds the names of the common properties, STIX 2.1 §3.2.
 var commonNames = func() map[string]bool {

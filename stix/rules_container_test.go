@@ -23,7 +23,7 @@ var containerRules = []ruleCase{
 	{"an observable that refers to another by its key", "observed-data", contained(`{"0":{"type":"ipv4-addr","value":"198.51.100.1","resolves_to_refs":["1"]},"1":` + mac + `}`), ""},
 	{"a process by its parent", "observed-data", contained(`{"0":{"type":"process","pid":1,"child_refs":["1"]},"1":{"type":"process","parent_ref":"0"}}`), ""},
 	{"a reference to what is not there", "observed-data", contained(`{"0":{"type":"ipv4-addr","value":"198.51.100.1","resolves_to_refs":["1"]}}`), "invalid-reference /objects/0/resolves_to_refs/0, "},
-	{"a reference to another type", "observed-data", contained(`{"0":{"type":"ipv4-addr","value":"198.51.100.1","resolves_to_refs":["0"]}}`), "invalid-reference /objects/0/resolves_to_refs/0, "},
+	{"a reference to another type", "observed-data", contained(`{"0":{"type":"ipv4-addr","value":"198.51.100.1","resolves_to_refs":["0"]}}`), "wrong-target /objects/0/resolves_to_refs/0, "},
 	{"a reference that is a number", "observed-data", contained(`{"0":{"type":"ipv4-addr","value":"198.51.100.1","resolves_to_refs":[1]},"1":` + mac + `}`), "wrong-type /objects/0/resolves_to_refs/0, "},
 	{"an observable that breaks its rules", "observed-data", contained(`{"0":{"type":"mac-addr","value":"00-00"},"1":{"type":"file","size":-1}}`),
 		"invalid-value /objects/0/value, out-of-range /objects/1/size, missing-property /objects/1/hashes, "},

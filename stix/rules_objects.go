@@ -4,41 +4,38 @@ import "bytes"
 
 // Rules of single object types.
 
-// externalIDs: an id of CVE or CAPEC is named and written as one, STIX 2.1
-// §4.1, §4.19.
-func externalIDs(c *checker, m *fields) {
-	s := c.s
-	list := m.get("external_references")
-	if list == 0 || s.nodes[list].kind != '[' {
-		return
-	}
-	for k := list + 1; k < s.nodes[list].next; k = s.nodes[k].next {
-		source, id := s.tape.member(k, "source_name"), s.tape.member(k, "external_id")
-		if source != 0 && s.nodes[source].kind == '"' {
-			c.externalID(k, source, id, m.of.section)
+// numbered: an id of a catalogue is written as that has it and under its name;
+// STIX 2.1 §4.1 of CAPEC, §4.19 of CVE. Another source may have given the number
+// too, beside the reference that names the catalogue.
+func numbered(catalogue, example string, isNumber func([]byte) bool) rule {
+	form := "this must be an identifier such as \"" + example + "\""
+	lacks := "a reference to " + catalogue + " must have an external_id: add it"
+	name := "the source_name of such an identifier must be \"" + catalogue + "\""
+	return func(c *checker, m *fields) {
+		s := c.s
+		list := m.get("external_references")
+		if list == 0 || s.nodes[list].kind != '[' {
+			return
 		}
-	}
-}
-
-// externalID looks at one reference, node k, with its source_name and its
-// external_id.
-func (c *checker) externalID(k, source, id uint32, section string) {
-	s := c.s
-	name, number := string(s.text(source)), []byte(nil)
-	if id != 0 && s.nodes[id].kind == '"' {
-		number = s.text(id)
-	}
-	switch {
-	case (name == "cve" || name == "capec") && id == 0:
-		s.noteMissing(Error, k, "external_id", section, "a reference to "+name+" must have an external_id: add it")
-	case name == "cve" && number != nil && !isCVE(number):
-		c.refuse(codeInvalidValue, id, section, "this must be a CVE identifier, such as \"CVE-2025-12345\"")
-	case name == "capec" && number != nil && !isCAPEC(number):
-		c.refuse(codeInvalidValue, id, section, "this must be a CAPEC identifier, such as \"CAPEC-163\"")
-	case name != "cve" && isCVE(number):
-		c.refuse(codeInvalidValue, source, section, "the source_name of a CVE identifier must be \"cve\"")
-	case name != "capec" && isCAPEC(number):
-		c.refuse(codeInvalidValue, source, section, "the source_name of a CAPEC identifier must be \"capec\"")
+		named, misnamed := false, uint32(0)
+		for k := list + 1; k < s.nodes[list].next; k = s.nodes[k].next {
+			source, id := s.tape.member(k, "source_name"), s.tape.member(k, "external_id")
+			ours := source != 0 && s.is(source, catalogue)
+			isText := id != 0 && s.nodes[id].kind == '"'
+			switch {
+			case ours && id == 0:
+				s.noteMissing(Error, k, "external_id", m.of.section, lacks)
+			case ours && isText && !isNumber(s.text(id)):
+				c.refuse(codeInvalidValue, id, m.of.section, form)
+			case ours:
+				named = true
+			case isText && source != 0 && isNumber(s.text(id)) && misnamed == 0:
+				misnamed = source
+			}
+		}
+		if misnamed != 0 && !named {
+			c.refuse(codeInvalidValue, misnamed, m.of.section, name)
+		}
 	}
 }
 

@@ -51,6 +51,8 @@ type scanner struct {
 	table     *structure // that the object is held to
 	checker   checker
 
+	told int // findings of the payload so far
+
 	// average is how many bytes an object of the payload before took.
 	average int
 
@@ -78,7 +80,7 @@ var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
 func newScanner(b []byte, lim Limits) *scanner {
 	s := scanners.Get().(*scanner)
-	s.b, s.lim, s.validated = b, lim, false
+	s.b, s.lim, s.validated, s.told = b, lim, false, 0
 	return s
 }
 
@@ -107,6 +109,12 @@ func (s *scanner) value(p int) int {
 	s.kinds, s.open = s.kinds[:0], s.open[:0]
 	s.base, s.isDeep, s.record = p, false, true
 	return s.scan(p)
+}
+
+// whole reads the only value of the input and tells whether it is that.
+func (s *scanner) whole() bool {
+	end := s.value(0)
+	return end >= 0 && skipSpace(s.b, end) == len(s.b)
 }
 
 // skip reads the value at p as value does, but leaves the tape as it is.
@@ -272,7 +280,9 @@ func (s *scanner) push(kind byte, p int) {
 			s.open = append(s.open, frame{node: i})
 		} else if !s.isDeep {
 			s.isDeep = true
-			s.flaw(codeTooDeep, s.open[len(s.open)-1].node)
+			top := s.open[len(s.open)-1].node
+			s.nodes[top].flags |= isDeep
+			s.flaw(codeTooDeep, top)
 		}
 	}
 	s.kinds = append(s.kinds, kind)

@@ -1,10 +1,9 @@
 package stix
 
-import "bytes"
-
-// maxSteps bounds the way through an object that all its selectors together may
-// ask for; objects in use take a few hundred.
-const maxSteps = 1 << 20
+import (
+	"bytes"
+	"strconv"
+)
 
 // selector holds node i, an element of the selectors of a granular marking, to
 // its syntax and to what it selects (STIX 2.1 §7.2.3.1).
@@ -13,10 +12,6 @@ func (c *checker) selector(i uint32) {
 	t := c.s.text(i)
 	if !isSelector(t) {
 		c.refuse(codeInvalidSelector, i, section, "a selector is the names of properties and positions of list items such as [0], parted by dots and beginning with a name")
-		return
-	}
-	if c.steps > maxSteps {
-		c.refuse(codeInvalidSelector, i, section, "the selectors ask for more than can be looked at: use fewer")
 		return
 	}
 	if !c.selects(t) {
@@ -48,34 +43,57 @@ func isPosition(t []byte) bool {
 	return digits(n, 0) == len(n) && (n[0] != '0' || len(n) == 1)
 }
 
-// selects walks from the object's root along a selector.
+// selects walks from the marked object along a selector.
 func (c *checker) selects(t []byte) bool {
 	s := c.s
-	i := uint32(0)
+	i := c.object
 	for more := true; more; {
 		var part []byte
 		part, t, more = bytes.Cut(t, []byte("."))
-		wanted, name := -1, part
-		if part[0] == '[' {
-			wanted, name = 0, nil
-			for _, d := range part[1 : len(part)-1] {
-				wanted = wanted*10 + int(d-'0')
-			}
-		}
-		if list := s.nodes[i].kind == '['; list != (wanted >= 0) || !list && s.nodes[i].kind != '{' {
+		list := part[0] == '['
+		if list && s.nodes[i].kind != '[' || !list && s.nodes[i].kind != '{' {
 			return false
 		}
-		k := i + 1
-		for ; k < s.nodes[i].next; k = s.nodes[k].next {
-			c.steps++
-			if wanted >= 0 && int(s.nodes[k].nameFrom) == wanted || wanted < 0 && bytes.Equal(s.name(k), name) {
-				break
-			}
-		}
-		if k >= s.nodes[i].next {
+		if i = c.child(i, part); i == 0 {
 			return false
 		}
-		i = k
 	}
 	return true
+}
+
+// child returns the member or element of node i that part names, 0 for none.
+// Of the large ones all are written down at the first question, so that many
+// selectors cost no more than they are long.
+func (c *checker) child(i uint32, part []byte) uint32 {
+	s := c.s
+	if s.nodes[i].next-i <= 64 {
+		for k := i + 1; k < s.nodes[i].next; k = s.nodes[k].next {
+			if string(c.partOf(k)) == string(part) {
+				return k
+			}
+		}
+		return 0
+	}
+	if c.inside == nil {
+		c.inside = make(map[uint32]map[string]uint32)
+	}
+	children := c.inside[i]
+	if children == nil {
+		children = make(map[string]uint32)
+		for k := i + 1; k < s.nodes[i].next; k = s.nodes[k].next {
+			children[string(c.partOf(k))] = k
+		}
+		c.inside[i] = children
+	}
+	return children[string(part)]
+}
+
+// partOf is how a selector names node k in what holds it.
+func (c *checker) partOf(k uint32) []byte {
+	n := &c.s.nodes[k]
+	if c.s.nodes[n.parent].kind == '[' {
+		b := strconv.AppendUint(append(make([]byte, 0, 16), '['), uint64(n.nameFrom), 10)
+		return append(b, ']')
+	}
+	return c.s.name(k)
 }

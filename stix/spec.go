@@ -17,7 +17,6 @@ type structure struct {
 	extensions map[string]*structure
 
 	required uint64     // the props that must be there, a bit each
-	strange  uint64     // the props that do not apply to the type
 	index    [256]uint8 // position in props plus one, by hash of the name
 }
 
@@ -153,8 +152,6 @@ func table(name, section string, props ...property) *structure {
 		switch p.presence {
 		case required:
 			st.required |= 1 << k
-		case notApplicable:
-			st.strange |= 1 << k
 		}
 		h := hashName([]byte(p.name))
 		for st.index[h] != 0 {

@@ -21,7 +21,7 @@ func sco(name, section string, props ...property) *structure {
 func object(c class, name, section string, common, props []property) *structure {
 	st := table(name, section, append(common, props...)...)
 	st.class = c
-	return st.with(notBefore("created", "modified")) // STIX 2.1 §3.6.1
+	return st.with(versionOrder)
 }
 
 // Rows of the common properties that the hub reads, in every object's table.

@@ -9,7 +9,7 @@ var domainObjects = []*structure{
 		opt("description", text),
 		opt("aliases", listOf(text)),
 		opt("kill_chain_phases", listOf(nested(killChainPhase))),
-	).with(externalIDs),
+	).with(numbered("capec", "CAPEC-163", isCAPEC)),
 	sdo("campaign", "4.2",
 		req("name", text),
 		opt("description", text),
@@ -169,5 +169,5 @@ var domainObjects = []*structure{
 	sdo("vulnerability", "4.19",
 		req("name", text),
 		opt("description", text),
-	).with(externalIDs),
+	).with(numbered("cve", "CVE-2025-12345", isCVE)),
 }

@@ -248,7 +248,7 @@ func TestSplitReadsWhatRoutingNeeds(t *testing.T) {
 		`"object_marking_refs":["marking-definition--` + testUUID + `"],` +
 		`"granular_markings":[{"lang":"en","selectors":["name"]},{"marking_ref":"marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9","selectors":["name"]}],` +
 		`"x_deep":[{"host_ref":"\u0069pv4-addr--` + testUUID + `","host_refs":["url--` + testUUID + `","not-an-id",5]}],` +
-		`"extensions":{"extension-definition--` + testUUID + `":{"extension_type":"property-extension","a_ref":"identity--` + testUUID + `"},"x-other-ext":{"a":1}}`)
+		`"extensions":{"extension-definition--` + testUUID + `":{"extension_type":"property-extension","a_ref":"identity--` + testUUID + `"},"x-other-ext":{"abc":1}}`)
 	objects, err := Split([]byte(`{"objects":[`+object+`],"more":false}`), Limits{})
 	if err != nil || len(codes(objects[0].Findings)) > 0 {
 		t.Fatal(err, codes(objects[0].Findings))

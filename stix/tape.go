@@ -35,6 +35,7 @@ const (
 	isFloat                 // the number has a fraction or an exponent
 	isID                    // the string, or the key of an extension, is a well-formed identifier
 	isMoment                // the string was looked at and is a timestamp
+	isDeep                  // what is in the container is nested too deep, and not here
 )
 
 const number = 0 // node.kind of numbers
@@ -57,6 +58,15 @@ func (t *tape) text(i uint32) []byte {
 		return unescape(nil, s)
 	}
 	return s
+}
+
+// shortText returns the text of string node i, "" for one that is longer than a
+// type may be: what is looked up by it must not cost more than that.
+func (t *tape) shortText(i uint32) string {
+	if n := &t.nodes[i]; n.end-n.start > 6*maxTypeLen+2 {
+		return ""
+	}
+	return string(t.text(i))
 }
 
 // is reports whether node i is a string of exactly this value.

@@ -10,6 +10,7 @@ import (
 type targets struct {
 	names []string // types by name, or
 	allow func(c class) bool
+	never string // a type that is not allowed all the same
 	must  string // what is said of others
 }
 
@@ -31,7 +32,8 @@ var (
 	}
 	translatable = &targets{
 		allow: func(c class) bool { return c != bundle },
-		must:  "this must refer to the object that is translated; a bundle is none",
+		never: "language-content",
+		must:  "this must refer to the object that is translated, which is no bundle and no translation",
 	}
 	anySDO = &targets{
 		allow: func(c class) bool { return c == domain || c == custom },
@@ -54,7 +56,7 @@ var (
 // allowed tells whether a reference may point to this type.
 func (t *targets) allowed(typ []byte) bool {
 	if t.allow != nil {
-		return t.allow(classByName(typ))
+		return t.allow(classByName(typ)) && (t.never == "" || t.never != string(typ))
 	}
 	return slices.ContainsFunc(t.names, func(n string) bool { return n == string(typ) })
 }
@@ -64,6 +66,10 @@ func (c *checker) reference(i uint32, t *targets, section string) {
 	code := codeInvalidReference
 	if t == markingDefinition {
 		code = codeInvalidMarkingRef
+	}
+	if c.contents != nil && t != markingDefinition {
+		c.contained(i, t)
+		return
 	}
 	if c.s.nodes[i].kind != '"' {
 		if t == markingDefinition && c.s.nodes[i].kind != 'n' {
@@ -80,7 +86,6 @@ func (c *checker) reference(i uint32, t *targets, section string) {
 	}
 	switch {
 	case ok && validUUID(uuid) && t.allowed(typ) && (t.allow == nil || validType(typ)):
-	case c.container != 0 && c.local(i, id, t):
 	case ok && upperUUID(uuid) && validType(typ): // told by upperCase
 	case !ok || !validUUID(uuid) || !validType(typ):
 		c.refuse(code, i, "STIX 2.1 §2.9", "this must be an identifier: the type of the object it refers to, two hyphens and a UUID")

@@ -10,7 +10,7 @@ const maxTimestamp = 64
 
 // validTimestamp tells whether s is a timestamp (STIX 2.1 §2.16): a date that
 // the calendar has, a time of day to the second or finer, and Z. A 60th second
-// is taken for a leap second.
+// is taken for a leap second at the end of a day.
 func validTimestamp(s []byte) bool {
 	const form = "dddd-dd-ddTdd:dd:dd"
 	if len(s) < secondsLen+1 || s[len(s)-1] != 'Z' {
@@ -33,7 +33,8 @@ func validTimestamp(s []byte) bool {
 	year := two(s)*100 + two(s[2:])
 	month, day := two(s[5:]), two(s[8:])
 	return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month) &&
-		two(s[11:]) < 24 && two(s[14:]) < 60 && two(s[17:]) <= 60
+		two(s[11:]) < 24 && two(s[14:]) < 60 &&
+		(two(s[17:]) < 60 || two(s[17:]) == 60 && two(s[11:]) == 23 && two(s[14:]) == 59)
 }
 
 func two(s []byte) int { return int(s[0]-'0')*10 + int(s[1]-'0') }

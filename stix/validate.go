@@ -28,26 +28,35 @@ type checker struct {
 	// extended tells that an extension of the object adds properties to its
 	// top level, or is what makes its type.
 	extended bool
-	// container is the node of observed-data's deprecated objects while these
-	// are looked at, 0 otherwise.
-	container uint32
-	steps     int // taken through the object by selectors
+	// contents are the types by key of observed-data's deprecated container
+	// while it is looked at, nil otherwise.
+	contents map[string]string
+	object   uint32                       // the node of what is marked: 0, or one in the container
+	inside   map[uint32]map[string]uint32 // what selectors found in large objects and lists
 }
 
 // everyValue refuses what no value of an object may be: null, an empty list and
-// an empty dictionary. Inside of a custom property the last two are told only:
-// what is there may be of a type of somebody's own (STIX 2.1 §11.1).
+// an empty dictionary. Deeper inside of a custom property the last two are told
+// only: what is there may be of a type of somebody's own (STIX 2.1 §11.1).
 func (c *checker) everyValue() {
 	nodes := c.s.nodes
 	for i := uint32(1); i < uint32(len(nodes)); i++ {
-		switch n := &nodes[i]; {
-		case n.kind == 'n':
-			c.refuse(codeNull, i, "STIX 2.1 §2", "null is no value in STIX: leave the property out")
-		case n.kind == '[' && n.next == i+1:
-			c.empty(i, "STIX 2.1 §2.12", "a list must not be empty: leave the property out")
-		case n.kind == '{' && n.next == i+1:
-			c.empty(i, "STIX 2.1 §2.3", "a dictionary must not be empty: leave the property out")
+		if n := &nodes[i]; n.kind == 'n' || n.next == i+1 && (n.kind == '[' || n.kind == '{') {
+			c.nothing(i)
 		}
+	}
+}
+
+// nothing refuses node i if it is null or holds nothing.
+func (c *checker) nothing(i uint32) {
+	switch n := &c.s.nodes[i]; {
+	case n.flags&isDeep != 0: // what is in it was not read
+	case n.kind == 'n':
+		c.refuse(codeNull, i, "STIX 2.1 §2", "null is no value in STIX: leave the property out")
+	case n.kind == '[':
+		c.empty(i, "STIX 2.1 §2.12", "a list must not be empty: leave the property out")
+	case n.kind == '{':
+		c.empty(i, "STIX 2.1 §2.3", "a dictionary must not be empty: leave the property out")
 	}
 }
 
@@ -106,7 +115,7 @@ func (c *checker) resolved(m *fields, from int) {
 
 // lacks notes that a required property is absent.
 func (c *checker) lacks(st *structure, i uint32, name string) {
-	if c.container != 0 && name == "id" {
+	if c.contents != nil && name == "id" {
 		return // its key in the container is its name
 	}
 	section, message := st.section, requiredOf
@@ -134,20 +143,29 @@ const (
 func (c *checker) property(st *structure, p *property, k uint32) {
 	switch p.presence {
 	case forbidden:
-		if p.name == "defanged" {
+		switch {
+		case p.name == "defanged":
 			c.refuse(codeReservedProperty, k, "STIX 2.1 §3.2", "only cyber-observables are marked as defanged: leave the property out")
-		} else {
+		case c.extended && c.s.nodes[k].parent == 0:
+			// A published extension of incident gives them a severity; whoever
+			// relays such incidents cannot mend them.
+			c.warn(codeReservedProperty, k, "STIX 2.1 §3.8", "the name is reserved by the specification: its extension should use another")
+		default:
 			c.refuse(codeReservedProperty, k, "STIX 2.1 §3.8", "the name is reserved by the specification: use another")
 		}
 		return
 	case deprecated:
 		c.warn(codeDeprecated, k, st.section, "this property is deprecated: use what the section names in its place")
 	case notApplicable:
-		if !c.extended {
+		if !c.extended && c.h.typ != 0 {
 			c.warn(codeNotApplicable, k, st.section, "this common property does not apply to objects of this type: leave it out")
 		}
 	}
-	c.value(&p.value, k, st.section)
+	section := st.section
+	if commonNames[p.name] && st.class != custom {
+		section = "STIX 2.1 §3.2"
+	}
+	c.value(&p.value, k, section)
 }
 
 // value holds node i to what it has to be.

@@ -139,7 +139,7 @@ var allowedTargets = map[string]string{
 	"observed-data.object_refs": anySCOs + anySROs,
 	"relationship.source_ref":   anySDOs + anySCOs, "relationship.target_ref": anySDOs + anySCOs,
 	"sighting.sighting_of_ref": anySDOs, "sighting.observed_data_refs": "observed-data", "sighting.where_sighted_refs": "identity location",
-	"language-content.object_ref": anyObjects,
+	"language-content.object_ref": strings.Replace(anyObjects, "language-content", "", 1),
 	"directory.contains_refs":     "file directory", "domain-name.resolves_to_refs": "ipv4-addr ipv6-addr domain-name", "email-addr.belongs_to_ref": "user-account",
 	"email-message.from_ref": "email-addr", "email-message.sender_ref": "email-addr", "email-message.to_refs": "email-addr", "email-message.cc_refs": "email-addr",
 	"email-message.bcc_refs": "email-addr", "email-message.raw_email_ref": "artifact",
