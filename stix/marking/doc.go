@@ -22,6 +22,11 @@
 // hub: who publishes the result has to give it a later modified first
 // (§3.6). A marking-definition and an observable have none.
 //
+// The markings of an object may be marked too, by selectors that name them by
+// their position. A change that would leave such a selector with nothing, or
+// with something else at that position, is refused with [ErrInvalidSelector]:
+// clear what it is marked with first, and mark it anew afterwards.
+//
 // Objects are taken to be hostile: time is linear in the object and the
 // selectors together but for sorting, memory is a small multiple of them,
 // recursion ends at [stix.DefaultLimits]. An object that readers could take in

@@ -31,8 +31,9 @@ type document struct {
 	raw       []byte
 	members   []member
 	id        string
-	refs      []string
-	bareRef   bool // object_marking_refs is a string instead of a list of one
+	written   []string // the object markings, as they stand
+	refs      []string // the same, each once
+	bareRef   bool     // object_marking_refs is a string instead of a list of one
 	granulars []granular
 }
 
@@ -60,7 +61,8 @@ func read(object []byte, wanted *tree) (*document, error) {
 				}
 			}
 		case objectRefs:
-			d.refs, err = readRefs(v)
+			d.written, err = readRefs(v)
+			d.refs = unique(d.written)
 			d.bareRef = v.Kind() == '"'
 		case granularMarkings:
 			d.granulars, err = readGranulars(v)
@@ -91,7 +93,7 @@ func readRefs(v jsontext.Value) ([]string, error) {
 	if err != nil {
 		return nil, unreadable("/"+objectRefs, "write a list of identifiers")
 	}
-	return unique(refs), nil
+	return refs, nil
 }
 
 // readGranulars reads granular_markings.

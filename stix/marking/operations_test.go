@@ -217,6 +217,60 @@ func TestNoChangeLeavesASelectorThatSelectsNothing(t *testing.T) {
 	}
 }
 
+func TestNoChangeMovesAMarkingToAnotherElement(t *testing.T) {
+	refs := func(all ...string) string { return `"object_marking_refs":["` + strings.Join(all, `","`) + `"]` }
+	granulars := func(all ...string) string { return `"granular_markings":[` + strings.Join(all, ",") + `]` }
+	part := func(ref string, selectors ...string) string {
+		return `{"marking_ref":"` + ref + `","selectors":["` + strings.Join(selectors, `","`) + `"]}`
+	}
+	at := func(selectors ...string) []string { return selectors }
+	three := `{"n":1,` + refs(greenTLP, amber, statement) + `,` + granulars(part(red, "object_marking_refs.[1]")) + `}`
+	twice := `{"n":1,` + refs(greenTLP, greenTLP, amber) + `,` + granulars(part(red, "object_marking_refs.[2]")) + `}`
+	// The second is marked, and grouping the others would move it or change it.
+	loose := `{"m":1,"n":1,` + granulars(part(red, "m"), part(red, "n"), part(amber, "n"), part(greenTLP, "granular_markings.[2]")) + `}`
+	first := `{"m":1,"n":1,` + granulars(part(red, "m"), part(red, "n"), part(greenTLP, "granular_markings.[0]")) + `}`
+	inner := `{"m":1,"n":1,` + granulars(part(red, "n", "type"), part(greenTLP, "granular_markings.[0].selectors.[0]")) + `,"type":"x"}`
+	for name, c := range map[string]struct {
+		object string
+		change func(o []byte) ([]byte, error)
+		done   bool
+	}{
+		"removing a ref before it":         {three, func(o []byte) ([]byte, error) { return Remove(o, greenTLP) }, false},
+		"removing the ref itself":          {three, func(o []byte) ([]byte, error) { return Remove(o, amber) }, false},
+		"removing a ref after it":          {three, func(o []byte) ([]byte, error) { return Remove(o, statement) }, true},
+		"setting others":                   {three, func(o []byte) ([]byte, error) { return Set(o, greenTLP, clearTLP) }, false},
+		"setting the same in its place":    {three, func(o []byte) ([]byte, error) { return Set(o, clearTLP, amber) }, true},
+		"adding after it":                  {three, func(o []byte) ([]byte, error) { return Add(o, clearTLP) }, true},
+		"adding where refs repeat":         {twice, func(o []byte) ([]byte, error) { return Add(o, clearTLP) }, false},
+		"grouping":                         {loose, Compress, false},
+		"adding to a part":                 {loose, func(o []byte) ([]byte, error) { return AddAt(o, []Mark{{Lang: "en"}}, at("n")) }, false},
+		"removing from a part":             {loose, func(o []byte) ([]byte, error) { return RemoveAt(o, []Mark{{Ref: red}}, at("m")) }, false},
+		"setting a part":                   {loose, func(o []byte) ([]byte, error) { return SetAt(o, []Mark{{Ref: amber}}, at("m"), Options{}) }, false},
+		"clearing a part":                  {loose, func(o []byte) ([]byte, error) { return ClearAt(o, at("m"), Options{}) }, false},
+		"clearing what names the position": {loose, func(o []byte) ([]byte, error) { return ClearAt(o, at("granular_markings.[2]"), Options{}) }, true},
+		"taking nothing apart":             {loose, Expand, true},
+		"another of the same marking":      {first, func(o []byte) ([]byte, error) { return RemoveAt(o, []Mark{{Ref: red}}, at("m")) }, false},
+		"grouping it with another":         {first, Compress, false},
+		"a selector before that one":       {inner, func(o []byte) ([]byte, error) { return AddAt(o, []Mark{{Ref: red}}, at("m")) }, false},
+		"a selector after that one":        {inner, func(o []byte) ([]byte, error) { return AddAt(o, []Mark{{Ref: red}}, at("type")) }, true},
+		"taking it apart":                  {inner, Expand, false},
+		"an asked-for position that moves": {first, func(o []byte) ([]byte, error) {
+			return SetAt(o, []Mark{{Lang: "en"}}, at("granular_markings.[1]"), Options{})
+		}, false},
+		"an object marking, granulars aside": {loose, func(o []byte) ([]byte, error) { return Add(o, red) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := c.change([]byte(c.object))
+			switch {
+			case c.done && err != nil:
+				t.Error(err)
+			case !c.done && (!errors.Is(err, ErrInvalidSelector) || len(err.Error()) > 500):
+				t.Errorf("made %s, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestAnObjectThatCannotBeUnderstoodIsRefused(t *testing.T) {
 	for name, object := range map[string]string{
 		"nothing":                            ``,

@@ -285,3 +285,77 @@ func TestExplainAgreesWithWhatIsAsked(t *testing.T) {
 		}
 	})
 }
+
+// What an object's own markings are marked with stays with them, whatever is
+// changed.
+func TestMarkedMarkingsKeepTheirMarkings(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var refs, granulars []string
+		for range rapid.IntRange(1, 4).Draw(t, "refs") {
+			refs = append(refs, rapid.SampledFrom(drawnRefs).Draw(t, "ref"))
+		}
+		paths := []string{"type", "name"}
+		for i := range refs {
+			paths = append(paths, fmt.Sprintf("object_marking_refs.[%d]", i))
+		}
+		n := rapid.IntRange(1, 4).Draw(t, "granulars")
+		for i := range n {
+			paths = append(paths, fmt.Sprintf("granular_markings.[%d]", i), fmt.Sprintf("granular_markings.[%d].selectors.[0]", i))
+		}
+		for range n {
+			granulars = append(granulars, `{"marking_ref":"`+rapid.SampledFrom(drawnRefs[:3]).Draw(t, "by")+`","selectors":["`+strings.Join(drawPaths(t, paths), `","`)+`"]}`)
+		}
+		object := []byte(`{"type":"x","name":"y","object_marking_refs":["` + strings.Join(refs, `","`) + `"],"granular_markings":[` + strings.Join(granulars, ",") + `]}`)
+		marks, at := []Mark{{Ref: rapid.SampledFrom(drawnRefs).Draw(t, "mark")}}, drawPaths(t, paths)
+		var changed []byte
+		var err error
+		switch rapid.IntRange(0, 8).Draw(t, "change") {
+		case 0:
+			changed, err = Add(object, marks[0].Ref)
+		case 1:
+			changed, err = Remove(object, marks[0].Ref)
+		case 2:
+			changed, err = Set(object, marks[0].Ref)
+		case 3:
+			changed, err = Compress(object)
+		case 4:
+			changed, err = Expand(object)
+		case 5:
+			changed, err = AddAt(object, marks, at)
+		case 6:
+			changed, err = RemoveAt(object, marks, at)
+		case 7:
+			changed, err = SetAt(object, marks, at, Options{})
+		default:
+			changed, err = ClearAt(object, at, Options{})
+		}
+		if err != nil {
+			return
+		}
+		for p := range pairs(t, changed) {
+			if before, after := named(t, object, p.Selector), named(t, changed, p.Selector); before != after {
+				t.Fatalf("%s\n%s: %s is %s now and was %s", object, changed, p.Selector, after, before)
+			}
+		}
+	})
+}
+
+// named returns what a selector with a position names: a marking, or a selector.
+func named(t *rapid.T, object []byte, selector string) string {
+	d, err := read(object, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if _, err := fmt.Sscanf(selector, "object_marking_refs.[%d]", &n); err == nil {
+		return d.written[n]
+	}
+	if _, err := fmt.Sscanf(selector, "granular_markings.[%d]", &n); err != nil {
+		return ""
+	}
+	g := d.granulars[n]
+	if strings.HasSuffix(selector, ".selectors.[0]") {
+		return g.mark.Ref + " on " + g.selectors[0]
+	}
+	return g.mark.Ref
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,7 +11,7 @@ import (
 // withRefs returns the object with these object markings.
 func (d *document) withRefs(refs []string) ([]byte, error) {
 	if len(refs) == 0 {
-		return d.settle(d.without(objectRefs), d.granulars)
+		return d.settle(d.without(objectRefs), nil, d.granulars)
 	}
 	if slices.Equal(refs, d.refs) && !d.bareRef {
 		return d.raw, nil
@@ -22,7 +21,7 @@ func (d *document) withRefs(refs []string) ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	return d.settle(d.with(objectRefs, w.b), d.granulars)
+	return d.settle(d.with(objectRefs, w.b), refs, d.granulars)
 }
 
 // withGranulars returns the object with these granular markings.
@@ -52,34 +51,7 @@ func (d *document) withGranulars(all []granular) ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	return d.settle(d.with(granularMarkings, w.b), all)
-}
-
-// settle looks at a changed object once more if parts of its markings are
-// themselves marked: the change may have taken away what a selector selects,
-// which it must not (STIX 2.1 §7.2.3.1).
-func (d *document) settle(changed []byte, all []granular) ([]byte, error) {
-	var own []string
-	for _, g := range all {
-		for _, s := range g.selectors {
-			if head, _, _ := strings.Cut(s, "."); head == objectRefs || head == granularMarkings {
-				own = append(own, s)
-			}
-		}
-	}
-	if len(own) == 0 {
-		return changed, nil
-	}
-	wanted := newTree(own)
-	if _, err := walk(changed, wanted); err != nil {
-		return nil, err
-	}
-	for _, s := range own {
-		if !wanted.find(s).present {
-			return nil, fmt.Errorf("%w %s: a granular marking has it and it would select nothing, clear it first", ErrInvalidSelector, brief(s))
-		}
-	}
-	return changed, nil
+	return d.settle(d.with(granularMarkings, w.b), d.written, all)
 }
 
 // with puts the value in the place of the member's, or after all members.
