@@ -14,7 +14,10 @@ const lowerCase = "write the UUID of an identifier in lower case (RFC 4122 §3):
 func (c *checker) identifier(i uint32) {
 	const section = "STIX 2.1 §2.9"
 	typ, uuid, ok := splitID(c.s.text(i))
-	own := c.s.tape.member(c.s.nodes[i].parent, "type")
+	own := c.h.typ
+	if parent := c.s.nodes[i].parent; parent != 0 {
+		own = c.s.tape.member(parent, "type")
+	}
 	switch {
 	case !ok:
 		c.refuse(codeInvalidID, i, section, "an id is the object's type, two hyphens and a UUID, such as \"indicator--\" and \"1f9a2b34-5c6d-4e7f-8a9b-0c1d2e3f4a5b\"")

@@ -25,6 +25,7 @@ type property struct {
 	name     string
 	presence presence
 	value    value
+	section  string // of the table, or of the common properties
 }
 
 type presence uint8
@@ -149,8 +150,10 @@ func hashName(name []byte) uint8 {
 func table(name, section string, props ...property) *structure {
 	st := &structure{name: name, section: "STIX 2.1 §" + section, props: props}
 	for k, p := range props {
-		switch p.presence {
-		case required:
+		if props[k].section == "" {
+			props[k].section = st.section
+		}
+		if p.presence == required {
 			st.required |= 1 << k
 		}
 		h := hashName([]byte(p.name))
@@ -176,10 +179,10 @@ func (st *structure) extendedBy(extensions map[string]*structure) *structure {
 
 // Rows of a table.
 
-func opt(name string, v value) property { return property{name, optional, v} }
-func req(name string, v value) property { return property{name, required, v} }
-func old(name string, v value) property { return property{name, deprecated, v} }
-func never(name string) property        { return property{name, forbidden, value{kind: specialKind}} }
+func opt(name string, v value) property { return property{name: name, presence: optional, value: v} }
+func req(name string, v value) property { return property{name: name, presence: required, value: v} }
+func old(name string, v value) property { return property{name: name, presence: deprecated, value: v} }
+func never(name string) property        { return property{name: name, presence: forbidden, value: anything} }
 
 // Values of a row.
 

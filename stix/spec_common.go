@@ -19,6 +19,9 @@ func sco(name, section string, props ...property) *structure {
 }
 
 func object(c class, name, section string, common, props []property) *structure {
+	for k := range common {
+		common[k].section = "STIX 2.1 §3.2"
+	}
 	st := table(name, section, append(common, props...)...)
 	st.class = c
 	return st.with(versionOrder)

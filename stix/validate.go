@@ -161,11 +161,7 @@ func (c *checker) property(st *structure, p *property, k uint32) {
 			c.warn(codeNotApplicable, k, st.section, "this common property does not apply to objects of this type: leave it out")
 		}
 	}
-	section := st.section
-	if commonNames[p.name] && st.class != custom {
-		section = "STIX 2.1 §3.2"
-	}
-	c.value(&p.value, k, section)
+	c.value(&p.value, k, p.section)
 }
 
 // value holds node i to what it has to be.
