@@ -128,6 +128,8 @@ func pathLevels(it *stixItem) (paths []pathJSON, err error) {
 		return nil, err
 	}
 	for _, l := range levels {
+		// Of an object whose TLP can be told all definitions are known: what is
+		// not TLP by its identifier is something else.
 		paths = append(paths, pathJSON{l.Selector, l.Level.String()})
 	}
 	return paths, nil

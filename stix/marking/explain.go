@@ -11,9 +11,12 @@ import (
 // Reason is one marking that applies at a path, and why it does.
 type Reason struct {
 	Mark
-	// Level is the marking's TLP by its identifier, NoLevel for one that is no
-	// known TLP marking.
+	// Level is the marking's TLP by its identifier, NoLevel for a language and
+	// where Unknown.
 	Level stix.Level
+	// Unknown tells that the identifier is not one of TLP's: what the marking
+	// asks for is in its definition ([Kind]), or nobody knows.
+	Unknown bool
 	// Path is the RFC 6901 pointer from the object to where it is marked so:
 	// to an item of object_marking_refs or of a granular marking's selectors.
 	Path string
@@ -34,13 +37,15 @@ func Explain(object []byte, selector string) ([]Reason, error) {
 		return nil, err
 	}
 	var why []Reason
-	for i, ref := range d.refs {
-		why = append(why, Reason{
-			Mark:      Mark{Ref: ref},
-			Level:     levelOf(ref),
-			Path:      d.refPath(i),
-			Inherited: true,
-		})
+	given := make(map[string]bool, len(d.refs))
+	for i, ref := range d.written {
+		if given[ref] {
+			continue
+		}
+		given[ref] = true
+		r := Reason{Mark: Mark{Ref: ref}, Path: d.refPath(i), Inherited: true}
+		r.Level, r.Unknown = levelOf(r.Mark)
+		why = append(why, r)
 	}
 	for i, g := range d.granulars {
 		var given []string // at most one for each component of the selector
@@ -50,13 +55,14 @@ func Explain(object []byte, selector string) ([]Reason, error) {
 				continue
 			}
 			given = append(given, s)
-			why = append(why, Reason{
+			r := Reason{
 				Mark:      g.mark,
-				Level:     levelOf(g.mark.Ref),
 				Path:      fmt.Sprintf("/%s/%d/selectors/%d", granularMarkings, i, k),
 				Selector:  s,
 				Inherited: !exact,
-			})
+			}
+			r.Level, r.Unknown = levelOf(r.Mark)
+			why = append(why, r)
 		}
 	}
 	return why, nil
@@ -69,6 +75,16 @@ type PathLevel struct {
 	// Level is the strictest TLP that applies there, what is inherited
 	// included; NoLevel where there is none.
 	Level stix.Level
+	// Unknown tells that a marking applies there, or is inherited, whose
+	// identifier is not one of TLP's. Unless its definition says that it is
+	// something else, the path may be stricter than Level.
+	Unknown bool
+}
+
+// join adds what another marking or path asks for.
+func (p *PathLevel) join(l stix.Level, unknown bool) {
+	p.Level = max(p.Level, l)
+	p.Unknown = p.Unknown || unknown
 }
 
 // Levels returns the TLP of the object as a whole, and then that of each path a
@@ -80,38 +96,46 @@ func Levels(object []byte) ([]PathLevel, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := stix.NoLevel
+	var whole PathLevel
 	for _, ref := range d.refs {
-		whole = max(whole, levelOf(ref))
+		whole.join(levelOf(Mark{Ref: ref}))
 	}
-	own := make(map[string]stix.Level)
+	own := make(map[string]PathLevel)
 	for _, g := range d.granulars {
 		for _, s := range g.selectors {
-			own[s] = max(own[s], levelOf(g.mark.Ref))
+			l := own[s]
+			l.join(levelOf(g.mark))
+			own[s] = l
 		}
 	}
-	all := []PathLevel{{Level: whole}}
+	all := []PathLevel{whole}
 	for s, l := range own {
-		l = max(l, whole)
+		l.Selector = s
+		l.join(whole.Level, whole.Unknown)
 		// Every dot ends a path that s is below of.
 		for i := range len(s) {
 			if s[i] == '.' {
-				l = max(l, own[s[:i]])
+				above := own[s[:i]]
+				l.join(above.Level, above.Unknown)
 			}
 		}
-		all = append(all, PathLevel{Selector: s, Level: l})
+		all = append(all, l)
 	}
 	slices.SortFunc(all, func(a, b PathLevel) int { return strings.Compare(a.Selector, b.Selector) })
 	return all, nil
 }
 
-// levelOf is NoLevel for what is no known TLP marking, a language among it.
-func levelOf(ref string) stix.Level {
-	l, known := stix.KnownTLP(ref)
-	if !known {
-		return stix.NoLevel
+// levelOf is the TLP of a marking by its identifier. A language asks for none;
+// of any other, unknown tells that nobody can tell by the identifier.
+func levelOf(m Mark) (l stix.Level, unknown bool) {
+	if m.Lang != "" {
+		return stix.NoLevel, false
 	}
-	return l
+	l, known := stix.KnownTLP(m.Ref)
+	if !known {
+		return stix.NoLevel, true
+	}
+	return l, false
 }
 
 // refPath is the pointer to the object marking that was written as the i-th.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,7 @@ const marked = `{"a":{"b":[1,{"c":2}]},"n":1,"m":2,"object_marking_refs":["` + s
 
 func TestExplainTellsWhichMarkingsApplyAndWhy(t *testing.T) {
 	whole := []Reason{
-		{Mark: Mark{Ref: statement}, Path: "/object_marking_refs/0", Inherited: true},
+		{Mark: Mark{Ref: statement}, Unknown: true, Path: "/object_marking_refs/0", Inherited: true},
 		{Mark: Mark{Ref: greenTLP}, Level: stix.Green, Path: "/object_marking_refs/1", Inherited: true},
 	}
 	part := Reason{Mark: Mark{Ref: clearTLP}, Level: stix.Clear, Path: "/granular_markings/1/selectors/0", Selector: "a"}
@@ -57,7 +58,8 @@ func TestLevelsAreTheStrictestThatApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []PathLevel{{"", stix.Green}, {"a", stix.Green}, {"a.b.[1]", stix.Amber}, {"a.b.[1].c", stix.Red}, {"n", stix.Amber}}
+	// The object as a whole bears a statement.
+	want := []PathLevel{{"", stix.Green, true}, {"a", stix.Green, true}, {"a.b.[1]", stix.Amber, true}, {"a.b.[1].c", stix.Red, true}, {"n", stix.Amber, true}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("want -, got +:\n%s", d)
 	}
@@ -68,6 +70,37 @@ func TestLevelsAreTheStrictestThatApply(t *testing.T) {
 	got, err = Levels([]byte(`{"n":1,"object_marking_refs":"` + red + `"}`))
 	if d := cmp.Diff([]PathLevel{{Level: stix.Red}}, got); d != "" || err != nil {
 		t.Errorf("of a string for a list: %v %s", err, d)
+	}
+}
+
+func TestAMarkingThatNobodyCanReadIsNotTakenForNone(t *testing.T) {
+	capitals := strings.ToUpper(red)
+	object := []byte(`{"a":{"b":1},"m":1,"n":1,"granular_markings":[{"marking_ref":"` + capitals + `","selectors":["a"]},` +
+		`{"marking_ref":"` + amber + `","selectors":["a.b"]},{"lang":"en","selectors":["m"]},{"marking_ref":"` + statement + `","selectors":["n"]}]}`)
+	got, err := Levels(object)
+	want := []PathLevel{{}, {"a", stix.NoLevel, true}, {"a.b", stix.Amber, true}, {"m", stix.NoLevel, false}, {"n", stix.NoLevel, true}}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v, want -, got +:\n%s", err, d)
+	}
+	why, err := Explain(object, "a")
+	if err != nil || len(why) != 1 || !why[0].Unknown || why[0].Level != stix.NoLevel {
+		t.Errorf("explained as %v, %v", why, err)
+	}
+	got, err = Levels([]byte(`{"n":1,"object_marking_refs":["` + capitals + `"]}`))
+	if d := cmp.Diff([]PathLevel{{Unknown: true}}, got); d != "" || err != nil {
+		t.Errorf("of the whole: %v %s", err, d)
+	}
+}
+
+func TestAReasonPointsAtWhereItIsWritten(t *testing.T) {
+	object := []byte(`{"n":1,"object_marking_refs":["` + greenTLP + `","` + greenTLP + `","` + amber + `"]}`)
+	why, err := Explain(object, "n")
+	want := []Reason{
+		{Mark: Mark{Ref: greenTLP}, Level: stix.Green, Path: "/object_marking_refs/0", Inherited: true},
+		{Mark: Mark{Ref: amber}, Level: stix.Amber, Path: "/object_marking_refs/2", Inherited: true},
+	}
+	if d := cmp.Diff(want, why); d != "" || err != nil {
+		t.Errorf("%v, want -, got +:\n%s", err, d)
 	}
 }
 

@@ -145,5 +145,6 @@ func judge(definition []byte) (level stix.Level, lookalike bool, err error) {
 	if len(findings) > 0 {
 		return stix.NoLevel, true, nil
 	}
-	return levelOf(o.ID), false, nil
+	level, _ = levelOf(Mark{Ref: o.ID})
+	return level, false, nil
 }
