@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/hex"
-	"fmt"
 	"sync"
 	"time"
 
@@ -150,32 +149,18 @@ func (h *Hub) placed(e *entry) {
 	}
 }
 
-// decide compares an object with what is stored under its key, and a new version
-// with those stored of the object.
+// decide holds an object against what is stored and hands what is new to the
+// writers.
 func (h *Hub) decide(e *entry) {
-	stored, lineage, known, err := h.index.Lookup(e.key)
+	stored, no, err := h.compare(e)
 	if err != nil {
 		h.log.Error("reading the index", "id", e.key.ID, "error", err)
 		e.refuseAll(h, "unavailable", "the hub could not look up what it already has; send the same bytes again")
 		return
 	}
-	if known && stored.Hash != e.object.Hash() {
-		e.refuseAll(h, "conflict", fmt.Sprintf("you published version %s of this object before, with other bytes: give the change a later modified time", e.object.Version()))
+	if no != nil {
+		e.refuseLines(h, *no)
 		return
-	}
-	if !known {
-		if f := lineage.Admit(&e.object.Object); f != nil {
-			e.refuseLines(h, *f)
-			return
-		}
-	}
-	if known && !e.object.supporting {
-		for _, p := range stored.Places {
-			if !p.Supporting && p.Level != e.object.level {
-				e.refuseAll(h, "level-conflict", fmt.Sprintf("you published this version before under TLP:%s; one version has one level: publish a new version, or this one under that level", p.Level))
-				return
-			}
-		}
 	}
 	for i, s := range e.object.streams {
 		line := e.first + i

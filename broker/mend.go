@@ -122,21 +122,15 @@ func (w *writer) catchUp(ctx context.Context) error {
 func (w *writer) settleStored(items []*item) ([]*item, error) {
 	var left []*item
 	for i, it := range items {
-		stored, lineage, known, err := w.h.index.Lookup(it.entry.key)
+		stored, no, err := w.h.compare(it.entry)
 		if err != nil {
 			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
 		}
-		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
-		if known && stored.Hash != it.entry.object.Hash() {
-			w.refuse(it, it.entry.refusal("conflict", "you published this version before, with other bytes: give the change a later modified time"))
+		if no != nil {
+			w.refuse(it, *no)
 			continue
 		}
-		if !known {
-			if f := lineage.Admit(&it.entry.object.Object); f != nil {
-				w.refuse(it, *f)
-				continue
-			}
-		}
+		p, there := placedIn(stored, it.stream.Audience, it.entry.object.level)
 		if !there {
 			left = append(left, it)
 			continue

@@ -25,6 +25,7 @@ type receipt struct {
 	open  atomic.Int64 // lines not settled, and one for admit itself
 	brief brevity
 
+	sights    sights
 	explained []string // codes of warnings of which encode has told the meaning
 }
 

@@ -1,7 +1,5 @@
 package stix
 
-import "fmt"
-
 // Codes of what contradicts the other versions of an object.
 const (
 	codeCreatedChanged     = "created-changed"
@@ -61,36 +59,37 @@ func (o *Object) Lineage() Lineage {
 //   - the instant of the latest version in another spelling. Under the same
 //     spelling the bytes decide, which are not looked at here.
 //
-// What has no versions is always admitted.
+// What has no versions is always admitted. No message quotes another version:
+// whoever is told need not be one who may read it.
 func (l *Lineage) Admit(o *Object) *Finding {
 	if l.Latest == "" || !o.hasVersions() {
 		return nil
 	}
 	if compareInstants(o.Created, l.Created) != 0 {
 		return o.contradiction(codeCreatedChanged, "/created", "STIX 2.1 §3.2",
-			"the other versions of this object have %s here, and a new version keeps it", l.Created)
+			"the other versions of this object have another value here, and a new version keeps theirs")
 	}
 	if o.CreatedByRef != "" && l.CreatedBy != "" && o.CreatedByRef != l.CreatedBy {
 		return o.contradiction(codeCreatorChanged, "/created_by_ref", "STIX 2.1 §3.6",
-			"this object was made by %s, and only its creator makes new versions of it: publish yours under a new id, with a derived-from relationship to this one", l.CreatedBy)
+			"another identity made this object, and only its creator makes new versions of it: publish yours under a new id, with a derived-from relationship to this one")
 	}
 	if l.Revoked != "" && compareInstants(o.Modified, l.Revoked) > 0 {
 		return o.contradiction(codeRevokedFinal, "/modified", "STIX 2.1 §3.6",
-			"this object was revoked at %s, and revoking is final: publish a new object under a new id", l.Revoked)
+			"an earlier version revoked this object, and revoking is final: publish a new object under a new id")
 	}
 	switch c := compareInstants(o.Modified, l.Latest); {
 	case c < 0 && o.Revoked:
 		return o.contradiction(codeRevocationOutdated, "/modified", "STIX 2.1 §3.6",
-			"there is a version of %s already, and revoking is the last thing that happens to an object: revoke it with a later modified time", l.Latest)
+			"a later version is known already, and revoking is the last thing that happens to an object: revoke it with a later modified time")
 	case c == 0 && o.Modified != l.Latest:
 		return o.contradiction(codeConflict, "/modified", "STIX 2.1 §3.6",
-			"there is a version of this instant already, written as %s: send that one as it is, or give a change a later modified time", l.Latest)
+			"there is a version of this instant already, in another spelling: send that one as it is, or give a change a later modified time")
 	}
 	return nil
 }
 
-func (o *Object) contradiction(code, path, section, format string, args ...any) *Finding {
-	return &Finding{Severity: Error, Code: code, Path: o.Pointer + path, Section: section, Message: fmt.Sprintf(format, args...)}
+func (o *Object) contradiction(code, path, section, message string) *Finding {
+	return &Finding{Severity: Error, Code: code, Path: o.Pointer + path, Section: section, Message: message}
 }
 
 // Join returns the lineage of all versions that l and m know. Where they

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -53,6 +54,39 @@ func (x *Index) survey(k Key, newest *stored) (l stix.Lineage, err error) {
 		return nil
 	}, kindObject, k.Origin, k.ID)
 	return l, err
+}
+
+// LineageOf returns the lineage of those versions of an object that have a place
+// for which may is true. It looks at every version.
+func (x *Index) LineageOf(origin, id string, may func(Place) bool) (l stix.Lineage, err error) {
+	if err := x.enter(); err != nil {
+		return l, err
+	}
+	defer x.gate.RUnlock()
+	join := func(s *stored) error {
+		e, err := x.entry(s)
+		if err == nil && slices.ContainsFunc(e.Places, may) {
+			l = l.Join(s.own)
+		}
+		return err
+	}
+	newest, err := x.newest(Key{Origin: origin, ID: id})
+	if err == nil && newest != nil {
+		err = join(newest)
+	}
+	if err == nil {
+		err = scan(x.db, func(_ string, v []byte) error {
+			var s stored
+			if err := s.decode(v); err != nil {
+				return err
+			}
+			return join(&s)
+		}, kindObject, origin, id)
+	}
+	if err != nil {
+		return stix.Lineage{}, x.fault("looking up an object's versions", err)
+	}
+	return l, nil
 }
 
 // keepVersion adds a record of an object that has versions. It answers as
