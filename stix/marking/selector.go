@@ -31,11 +31,12 @@ const (
 )
 
 // ParseSelector reads a selector: names and list positions such as [0], parted
-// by dots, the first of them a name. A name is 1 to 250 of the letters, digits,
-// hyphens and underscores that keys are made of (STIX 2.1 §2.3), a position a
-// number below a thousand million, without leading zeros, so that no path has
-// two spellings. Whether an object has what is selected is for [Resolve] to
-// say. The error is ErrInvalidSelector.
+// by dots. The first is the name of a property, of 1 to 250 lower-case letters,
+// digits and underscores, a letter first (STIX 2.1 §3.1). The names below it are
+// 1 to 250 of the letters, digits, hyphens and underscores that keys are made
+// of (§2.3), a position is a number below a thousand million, without leading
+// zeros, so that no path has two spellings. Whether an object has what is
+// selected is for [Resolve] to say. The error is ErrInvalidSelector.
 func ParseSelector(s string) (Selector, error) {
 	if err := checkSelector(s); err != nil {
 		return nil, err
@@ -96,15 +97,27 @@ func checkSelector(s string) error {
 	first := true
 	for part := range strings.SplitSeq(s, ".") {
 		switch {
-		case isName(part):
-		case !isPosition(part):
-			return bad("write names and positions such as [0], parted by dots")
+		case first && isProperty(part):
 		case first:
-			return bad("begin with the name of a property, not with a position")
+			return bad("begin with the name of a property: lower-case letters, digits and underscores, a letter first")
+		case !isName(part) && !isPosition(part):
+			return bad("write names and positions such as [0], parted by dots")
 		}
 		first = false
 	}
 	return nil
+}
+
+// isProperty tells whether s may be the name of a property, one of any length:
+// that it has three characters at least is asked of the property itself.
+func isProperty(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (i == 0 || (c < '0' || c > '9') && c != '_') {
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= maxName
 }
 
 func isName(s string) bool {
