@@ -102,8 +102,19 @@ func (s *scanner) resolve(st *structure, i uint32) *fields {
 	s.lent++
 	m.of, m.node, m.seen = st, i, 0
 	clear(m.at[:len(st.props)])
-	for k := i + 1; k < s.nodes[i].next; k = s.nodes[k].next {
-		p := st.find(s.name(k))
+	// Objects come in rows of alike: where one had a property the next has it
+	// too, and what is left of the one before in rows says which to try first.
+	before := s.rows[len(s.rows):cap(s.rows)]
+	for k, n := i+1, 0; k < s.nodes[i].next; k, n = s.nodes[k].next, n+1 {
+		name, p := s.name(k), -1
+		if n < len(before) {
+			if guess := before[n]; guess >= 0 && int(guess) < len(st.props) && st.props[guess].name == string(name) {
+				p = int(guess)
+			}
+		}
+		if p < 0 {
+			p = st.find(name)
+		}
 		s.rows = append(s.rows, int8(p))
 		if p >= 0 && m.at[p] == 0 {
 			m.at[p] = k
