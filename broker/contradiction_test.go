@@ -21,7 +21,9 @@ func TestARefusalTellsNothingThatTheSeatMayNotKnow(t *testing.T) {
 		return strings.Replace(versionOf(n, modified, more...), markGreen, marks[level], 1)
 	}
 	theirs := `"created_by_ref":"` + creator + `"`
-	early := func(o string) string { return strings.Replace(o, `"created":"`+day(1)+`"`, `"created":"`+created+`"`, 1) }
+	early := func(o string) string {
+		return strings.Replace(o, `"created":"`+day(1)+`"`, `"created":"`+created+`"`, 1)
+	}
 	for n, o := range []string{at(stix.Red, 0, 3, theirs), early(at(stix.Red, 1, 3)), at(stix.Red, 2, 3, revoking), at(stix.Red, 3, 3), at(stix.Red, 4, 3)} {
 		if r := red.submit(bundle(o), "us"); r.Accepted != 1 {
 			t.Fatalf("%d: %+v", n, r)

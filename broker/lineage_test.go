@@ -70,7 +70,7 @@ func TestTheObjectsOfOneSubmissionAreLookedAtTogether(t *testing.T) {
 	sg := h.seat("sg/feed", policy.Publisher, stix.Green)
 	const ok = "accepted green asean"
 	expect(t, "a whole history, backwards", sg.submit(bundle(versionOf(1, 3, revoking), versionOf(1, 2), versionOf(1, 1)), "asean"), ok, ok, ok)
-	expect(t, "one that contradicts", sg.submit(bundle(versionOf(2, 3), versionOf(2, 2, revoking), versionOf(2, 1)), "asean"), "refused revoked-final", ok, ok)
+	expect(t, "one that contradicts", sg.submit(bundle(versionOf(2, 3), versionOf(2, 2, revoking), versionOf(2, 1)), "asean"), ok, "refused revocation-outdated", ok)
 	report := strings.NewReplacer(`"type":"indicator"`, `"type":"x-report"`, "indicator--", "x-report--").Replace(versionOf(3, 1))
 	r := sg.submit(bundle(versionOf(3, 1), report), "asean")
 	expect(t, "a UUID of two types", r, ok, ok)
@@ -79,7 +79,23 @@ func TestTheObjectsOfOneSubmissionAreLookedAtTogether(t *testing.T) {
 	}
 	translation := fmt.Sprintf(`{"type":"language-content","spec_version":"2.1","id":"language-content--00000000-0000-4000-8000-000000000001","created":%q,"modified":%q,"object_marking_refs":[%q],"object_ref":"indicator--00000000-0000-4000-8000-000000000004","object_modified":%q,"contents":{"de":{"name":["x"]}}}`, day(1), day(1), markGreen, day(1))
 	expect(t, "a translation that does not fit", sg.submit(bundle(versionOf(4, 1), translation), "asean"), ok, "refused language-content")
-	expect(t, "by itself nobody can tell", sg.submit(bundle(translation), "asean"), ok)
+	expect(t, "of what is not accepted nobody is told", sg.submit(bundle(marked(versionOf(4, 1), "marking-definition--00000000-0000-4000-8000-00000000dead"), translation), "asean"), "refused marking-unresolved", ok)
+	expect(t, "by itself nobody can tell", sg.submit(bundle(translation), "asean"), "duplicate green asean")
+}
+
+// An object that is refused, by whatever rule, is held against no other.
+func TestARefusedVersionDoesNotSinkItsNeighbours(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Publisher, stix.Green)
+	foreign := h.Region().Members["my"].Identities[0]
+	const ok = "accepted green asean"
+	unmarked := strings.Replace(versionOf(1, 2, revoking), `,"object_marking_refs":["`+markGreen+`"]`, "", 1)
+	expect(t, "an unmarked revocation", sg.submit(bundle(unmarked, versionOf(1, 3)), "asean"), "refused tlp-missing", ok)
+	expect(t, "another member's first version", sg.submit(bundle(versionOf(2, 1, `"created_by_ref":"`+foreign+`"`), versionOf(2, 2, createdBy(1))), "asean"), "refused foreign-identity", ok)
+	expect(t, "a version of A", sg.submit(bundle(versionOf(3, 2, createdBy(1))), "asean"), ok)
+	expect(t, "one of B and one of A", sg.submit(bundle(versionOf(3, 1, createdBy(2)), versionOf(3, 3, createdBy(1))), "asean"), "refused creator-changed", ok)
+	expect(t, "the fifth version", sg.submit(bundle(versionOf(4, 5)), "asean"), ok)
+	expect(t, "a revocation that is outdated", sg.submit(bundle(versionOf(4, 4, revoking), versionOf(4, 6)), "asean"), "refused revocation-outdated", ok)
 }
 
 func TestARevocationIsFinalAfterARestartAndAfterLosingTheIndex(t *testing.T) {

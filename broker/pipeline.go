@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
@@ -11,9 +13,10 @@ import (
 // commit.go and receipt.go: from there on an object waits for the disk.
 var pipeline = []stage{
 	{"decode", (*Hub).decode},       // split into objects, bytes untouched
-	{"validate", (*Hub).validate},   // STIX 2.1
+	{"validate", (*Hub).validate},   // STIX 2.1, each object by itself
 	{"speak", (*Hub).speak},         // nobody speaks for another member
 	{"mark", (*Hub).mark},           // effective TLP of each object
+	{"together", (*Hub).together},   // STIX 2.1, the objects beside each other
 	{"authorize", (*Hub).authorize}, // where each object goes
 	{"screen", (*Hub).screen},       // personal data, known-good values
 }
@@ -84,24 +87,42 @@ func (h *Hub) decode(s *submission) *stix.Finding {
 	return nil
 }
 
-// validate refuses what breaks a MUST and notes what breaks a SHOULD, by itself
-// or beside the other objects of the submission.
+// validate refuses what breaks a MUST by itself.
 func (h *Hub) validate(s *submission) *stix.Finding {
-	if len(s.objects) > 1 {
-		together := make([]*stix.Object, len(s.objects))
-		for i := range s.objects {
-			together[i] = &s.objects[i].Object
-		}
-		stix.Together(together)
+	for i := range s.objects {
+		s.objects[i].refuseErrors()
 	}
+	return nil
+}
+
+// refuseErrors refuses an object for the errors among its findings, which come
+// first, and returns the others.
+func (o *object) refuseErrors() []stix.Finding {
+	errors := 0
+	for errors < len(o.Findings) && o.Findings[errors].Severity == stix.Error {
+		errors++
+	}
+	if o.ok() {
+		o.refused = o.Findings[:errors:errors]
+	}
+	return o.Findings[errors:]
+}
+
+// together refuses what breaks a MUST beside other objects of the submission,
+// and notes what breaks a SHOULD. It comes after the stages that refuse an object
+// for itself: what is never accepted is held against nobody. The versions of an
+// object are held against each other by the ledger, for the same reason.
+func (h *Hub) together(s *submission) *stix.Finding {
+	passed := make([]*stix.Object, 0, len(s.objects))
+	for i := range s.objects {
+		if o := &s.objects[i]; o.ok() {
+			passed = append(passed, &o.Object)
+		}
+	}
+	stix.Together(passed)
 	for i := range s.objects {
 		o := &s.objects[i]
-		errors := 0
-		for errors < len(o.Findings) && o.Findings[errors].Severity == stix.Error {
-			o.refuse(o.Findings[errors])
-			errors++
-		}
-		o.warnings = o.Findings[errors:len(o.Findings):len(o.Findings)]
+		o.warnings = slices.Concat(o.refuseErrors(), o.warnings)
 	}
 	return nil
 }

@@ -73,6 +73,7 @@ func verdict(payload []byte) (errors, warnings []string) {
 		together[i] = &objects[i]
 	}
 	Together(together)
+	Histories(together)
 	for i := range objects {
 		note(objects[i].Findings)
 	}

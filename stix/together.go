@@ -14,11 +14,6 @@ const codeUUIDReused = "uuid-reused"
 // adds what it finds to their Findings. Objects that are refused already are
 // passed over: nothing is held against them, nor they against anybody.
 //
-//   - Versions of one object are admitted to its Lineage in the order of their
-//     modified, whatever their place in the submission; one that contradicts
-//     those before it is refused, and does not count for those after it. Two
-//     objects of one id and modified with other bytes are left alone: which of
-//     them counts depends on what was published before.
 //   - One UUID under two types (STIX 2.1 §2.9) is a warning to the later one,
 //     although the rule is a MUST: the exports of the tool that most teams use
 //     give an indicator, its observed-data and its observable one UUID, no
@@ -26,7 +21,11 @@ const codeUUIDReused = "uuid-reused"
 //     relays such data cannot mend it. Observables with a UUIDv5 are left out:
 //     theirs follows from their content and repeats by chance of it.
 //   - A language-content is held against the object that it translates, if that
-//     is here (translate.go).
+//     is here (together_language.go).
+//
+// The versions of one object are not held against each other here, for which of
+// them count depends on what was published before (Lineage). Histories does it
+// for objects that stand alone.
 //
 // Where all identifiers differ the cost is one table of 12 to 24 bytes an
 // object for the whole submission.
@@ -37,10 +36,30 @@ func Together(objects []*Object) {
 	s := sameUUID{objects: objects}
 	s.gather()
 	for _, slot := range s.shared {
-		s.contrast(s.group(int(uint32(s.slots[slot])) - 1))
+		s.typesOf(s.group(int(uint32(s.slots[slot])) - 1))
 	}
 	if len(s.translations) > 0 {
 		s.translate()
+	}
+}
+
+// Histories holds the versions of each object against each other, as far as
+// they are among the objects, and adds what contradicts to their Findings. They
+// are admitted to a Lineage in the order of their modified, whatever their place;
+// one that contradicts those before it is refused, and does not count for those
+// after it. Objects that are refused already are passed over. Two objects of one
+// id and instant with other bytes are left alone.
+//
+// It is for files: to a hub, objects count only once they are accepted. Its cost
+// is that of Together.
+func Histories(objects []*Object) {
+	if len(objects) < 2 {
+		return
+	}
+	s := sameUUID{objects: objects}
+	s.gather()
+	for _, slot := range s.shared {
+		s.history(s.group(int(uint32(s.slots[slot])) - 1))
 	}
 }
 
@@ -125,9 +144,8 @@ func (s *sameUUID) group(last int) []int {
 	return s.members
 }
 
-// contrast holds objects that share a UUID against each other.
-func (s *sameUUID) contrast(group []int) {
-	s.typesOf(group)
+// history holds the versions among objects that share a UUID against each other.
+func (s *sameUUID) history(group []int) {
 	versions := slices.DeleteFunc(group, func(i int) bool { return !s.objects[i].hasVersions() })
 	slices.SortStableFunc(versions, func(i, j int) int {
 		a, b := s.objects[i], s.objects[j]
