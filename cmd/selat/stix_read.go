@@ -282,6 +282,7 @@ func onceSources(cmd *cobra.Command, files []string) ([]client.Source, error) {
 			return nil, usage(cmd, errors.New("- is named twice, and standard input can be read only once"))
 		}
 		stdin = true
+		interruptStdin(cmd)
 		sources[i] = client.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(cmd.InOrStdin()), nil }}
 	}
 	return sources, nil

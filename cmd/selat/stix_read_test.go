@@ -36,7 +36,9 @@ func itemsOf(t rapid.TB, in io.Reader) (items []string) {
 
 func itemText(it *stixItem) string {
 	code := "object"
-	if f := it.findings(); len(f) > 0 && f[0].Severity == stix.Error {
+	if it.number < 0 {
+		code = "bundle"
+	} else if f := it.findings(); len(f) > 0 && f[0].Severity == stix.Error {
 		code = f[0].Code
 	}
 	return fmt.Sprintf("%d:%d %s %s", it.place.Line, it.place.Column, it.pointer, code)
@@ -204,12 +206,12 @@ func TestBundlesWithoutObjectsAreToldOnce(t *testing.T) {
 		in   string
 		want []string
 	}{
-		"without a list":    {absent, []string{"1:1  invalid-id"}},
-		"with an empty one": {empty, []string{"1:1  invalid-id"}},
-		"after an object":   {a + "\n" + empty, []string{"1:1  object", "2:1  invalid-id"}},
-		"two in a row":      {absent + "\n" + empty, []string{"1:1  invalid-id", "2:1  invalid-id"}},
-		"before an object":  {empty + "\n" + a, []string{"1:1  invalid-id", "2:1  object"}},
-		"with space after":  {empty + "\n\n", []string{"1:1  invalid-id"}},
+		"without a list":    {absent, []string{"1:1  bundle"}},
+		"with an empty one": {empty, []string{"1:1  bundle"}},
+		"after an object":   {a + "\n" + empty, []string{"1:1  object", "2:1  bundle"}},
+		"two in a row":      {absent + "\n" + empty, []string{"1:1  bundle", "2:1  bundle"}},
+		"before an object":  {empty + "\n" + a, []string{"1:1  bundle", "2:1  object"}},
+		"with space after":  {empty + "\n\n", []string{"1:1  bundle"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newStixInput("in", strings.NewReader(c.in))

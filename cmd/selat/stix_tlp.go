@@ -65,6 +65,7 @@ type pathJSON struct {
 }
 
 func stixTLP(cmd *cobra.Command, files []string, o tlpOptions) (err error) {
+	interruptStdin(cmd)
 	sources, release, err := openSources(cmd, files)
 	if err != nil {
 		return err
