@@ -83,6 +83,27 @@ func TestTheObjectsOfOneSubmissionAreLookedAtTogether(t *testing.T) {
 	expect(t, "by itself nobody can tell", sg.submit(bundle(translation), "asean"), "duplicate green asean")
 }
 
+// A type of somebody's own may be an observable or not; what was once versioned
+// stays so, or its revocation would be worth nothing.
+func TestWhatHasVersionsIsNotTakenWithoutThem(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Publisher, stix.Green)
+	own := func(o string) string {
+		return strings.NewReplacer(`"type":"indicator"`, `"type":"x-foo"`, "indicator--", "x-foo--").Replace(o)
+	}
+	bare := func(o string) string {
+		for _, p := range []string{"created", "modified"} {
+			o = strings.Replace(o, `"`+p+`":"`+day(1)+`",`, "", 1)
+		}
+		return o
+	}
+	const ok, no = "accepted green asean", "refused created-changed"
+	expect(t, "a revocation", sg.submit(bundle(own(versionOf(1, 2, revoking))), "asean"), ok)
+	expect(t, "the same id without versions", sg.submit(bundle(bare(own(versionOf(1, 1)))), "asean"), no)
+	expect(t, "both at once", sg.submit(bundle(own(versionOf(2, 1, revoking)), bare(own(versionOf(2, 1)))), "asean"), ok, no)
+	expect(t, "one that never had versions", sg.submit(bundle(bare(own(versionOf(3, 1)))), "asean"), ok)
+}
+
 // An object that is refused, by whatever rule, is held against no other.
 func TestARefusedVersionDoesNotSinkItsNeighbours(t *testing.T) {
 	h := newTestHub(t)

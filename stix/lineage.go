@@ -45,6 +45,8 @@ func (o *Object) Lineage() Lineage {
 // Admit tells whether the object may be one more version of what the lineage
 // knows, nil if so. It refuses
 //
+//   - an object without versions, unless its type has none: it would stand beside
+//     a revocation of its own identifier;
 //   - another created (STIX 2.1 §3.2), compared as an instant;
 //   - another creator: only the one who made an object makes versions of it
 //     (§3.6). An absent created_by_ref says that the creator is not told, not
@@ -59,11 +61,15 @@ func (o *Object) Lineage() Lineage {
 //   - the instant of the latest version in another spelling. Under the same
 //     spelling the bytes decide, which are not looked at here.
 //
-// What has no versions is always admitted. No message quotes another version:
+// Of what is not known, everything is admitted. No message quotes another version:
 // whoever is told need not be one who may read it.
 func (l *Lineage) Admit(o *Object) *Finding {
-	if l.Latest == "" || !o.hasVersions() {
+	if l.Latest == "" || unversionedType(o.Type) {
 		return nil
+	}
+	if !o.hasVersions() {
+		return o.contradiction(codeCreatedChanged, "", "STIX 2.1 §3.2",
+			"the other versions of this object have created and modified, and a new version keeps the one and has its own of the other: add both")
 	}
 	if compareInstants(o.Created, l.Created) != 0 {
 		return o.contradiction(codeCreatedChanged, "/created", "STIX 2.1 §3.2",

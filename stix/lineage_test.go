@@ -94,6 +94,7 @@ func TestWhatHasNoVersionsHasNoLineage(t *testing.T) {
 			t.Errorf("%s is refused: %v", typ, f)
 		}
 	}
+	l := Lineage{Created: day1, Latest: day2, Revoked: day2}
 	for what, o := range map[string]*Object{
 		"no modified":        version("x-thing", "", "a"),
 		"no timestamp":       version("note", "soon", "a"),
@@ -101,6 +102,12 @@ func TestWhatHasNoVersionsHasNoLineage(t *testing.T) {
 	} {
 		if l := o.Lineage(); l != (Lineage{}) {
 			t.Errorf("%s: lineage %+v", what, l)
+		}
+		if f := l.Admit(o); f == nil || f.Code != codeCreatedChanged {
+			t.Errorf("%s: it follows versions: %v", what, f)
+		}
+		if f := (&Lineage{}).Admit(o); f != nil {
+			t.Errorf("%s: it follows nothing and is refused: %v", what, f)
 		}
 	}
 }
