@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -50,10 +49,10 @@ func report(ctx context.Context, stderr io.Writer, err error) int {
 		err, code = errors.New("interrupted"), exitInterrupted
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "selat: "+strings.ReplaceAll(text, "\n", "\n  "))
+		fmt.Fprintln(stderr, "selat: "+printableLines(text)) // it may name what others chose
 	}
 	if errors.As(err, &hint) {
-		fmt.Fprintln(stderr, "  "+strings.ReplaceAll(hint.hint, "\n", "\n  "))
+		fmt.Fprintln(stderr, "  "+printableLines(hint.hint))
 	}
 	return code
 }

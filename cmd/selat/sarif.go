@@ -137,7 +137,7 @@ func (s *sarifLog) print(lead string, v any, indent string) error {
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(s.out, strings.TrimSuffix(b.String(), "\n"))
+	_, err := s.out.Write(plainText([]byte(strings.TrimSuffix(b.String(), "\n"))))
 	return err
 }
 

@@ -3,8 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -62,11 +66,38 @@ func TestHostileInputDoesNotReachATerminalAsItIs(t *testing.T) {
 {"type":"indicator","id":"indicator--\u001b","pattern":"[\u001b:value = 'x']","pattern_type":"stix"}
 {"type":"identity","id":"identity--00000000-0000-4000-8000-000000000000","object_marking_refs":["\u001b[2J"]}
 `
-	for _, args := range [][]string{{"validate"}, {"tlp", "--paths"}, {"id"}, {"values"}} {
+	file := filepath.Join(t.TempDir(), "d\x1b[31m\u009b\x7fir.json")
+	if err := os.WriteFile(file, []byte(in), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gone := filepath.Join(t.TempDir(), "g\x1b[31mo\u202ene.json")
+	for _, args := range [][]string{
+		{"validate"}, {"validate", "--json"}, {"validate", "--format", "sarif"}, {"tlp", "--paths"}, {"tlp", "--json"},
+		{"id"}, {"id", "--json"}, {"values"}, {"values", "--json"}, {"match", "[a:b = 'c']"}, {"match", "--json", "[a:b = 'c']"},
+	} {
 		var out bytes.Buffer
-		run(context.Background(), append([]string{"stix"}, append(args, "-")...), strings.NewReader(in), &out, &out)
+		run(context.Background(), append([]string{"stix"}, append(args, "-", file)...), strings.NewReader(in), &out, &out)
+		run(context.Background(), append([]string{"stix"}, append(args, gone)...), strings.NewReader(""), &out, &out)
 		if out.Len() == 0 || strings.ContainsFunc(out.String(), func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7F && r < 0xA0 || r == '\u202e' }) {
 			t.Errorf("%s: %.2000q", args, &out)
+		}
+	}
+}
+
+func TestJSONThatIsEscapedMeansTheSame(t *testing.T) {
+	for in, want := range map[string]string{
+		"{}\n":                        "{}\n",
+		`"plain ก é \u00a0"`:          `"plain ก é \u00a0"`,
+		"\"\x7f a \u009b\u0080z\"":    `"\u007f a \u009b\u0080z"`,
+		"\"\u202egnp\U000E0041.exe\"": `"\u202egnp\udb40\udc41.exe"`,
+	} {
+		got := plainText([]byte(in))
+		if string(got) != want {
+			t.Errorf("%q: %s", in, got)
+		}
+		var before, after any
+		if err := errors.Join(json.Unmarshal([]byte(in), &before), json.Unmarshal(got, &after)); err != nil || !reflect.DeepEqual(before, after) {
+			t.Errorf("%q became %q, %v", before, after, err)
 		}
 	}
 }

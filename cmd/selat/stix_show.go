@@ -5,40 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/selat-hub/selat/stix"
 )
 
-// printable makes text from an object fit for a terminal: what is not seen, or
-// would move the cursor, is written as an escape.
-func printable(s string) string {
-	seen := func(r rune) bool {
-		return r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != unicode.ReplacementChar
-	}
-	if strings.IndexFunc(s, func(r rune) bool { return !seen(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case seen(r):
-			b.WriteRune(r)
-		case r > 0xFFFF:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
-
 // jsonLines prints one line of JSON for each value.
 func jsonLines(cmd *cobra.Command) *json.Encoder {
-	e := json.NewEncoder(cmd.OutOrStdout())
+	e := json.NewEncoder(plainJSON{cmd.OutOrStdout()})
 	e.SetEscapeHTML(false)
 	return e
 }
