@@ -107,17 +107,6 @@ func (l *ledger) land(e *entry) []*entry {
 	return waiting
 }
 
-// keyOf names an object's version. Objects without one (SCOs) are told apart
-// by their bytes and so never conflict.
-func keyOf(origin string, o *stix.Object) catalog.Key {
-	version := o.Version()
-	if version == "" {
-		hash := o.Hash()
-		version = hex.EncodeToString(hash[:])
-	}
-	return catalog.Key{Origin: origin, ID: o.ID, Version: version}
-}
-
 // admit decides one object, or leaves it to wait for those on their way.
 func (h *Hub) admit(e *entry) {
 	l := h.writers.ledger
@@ -196,9 +185,10 @@ func (e *entry) refuseLines(h *Hub, f stix.Finding) {
 	}
 }
 
-// stored tells what is known of one version, as a seat may see it.
+// stored tells what is known of one version, in whatever spelling it is asked for,
+// and names it in that.
 func (h *Hub) stored(origin, id, version string) (api.StoredObject, bool, error) {
-	e, ok, err := h.index.Get(catalog.Key{Origin: origin, ID: id, Version: version})
+	e, ok, err := h.index.Get(catalog.Key{Origin: origin, ID: id, Version: stix.Instant(version)})
 	if err != nil || !ok {
 		return api.StoredObject{}, false, err
 	}

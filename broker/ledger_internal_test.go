@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -11,7 +12,7 @@ import (
 func flying(modified, by string, revoked bool) *entry {
 	o := &object{Object: stix.Object{Type: "note", ID: "note--00000000-0000-4000-8000-000000000001",
 		Created: "2026-01-01T00:00:00.000Z", Modified: modified, CreatedByRef: by, Revoked: revoked}}
-	return &entry{object: o, key: keyOf("sg", &o.Object)}
+	return &entry{object: o, key: catalog.KeyOf("sg", &o.Object)}
 }
 
 func TestOnlyWhatContradictsWaitsForVersionsOnTheirWay(t *testing.T) {
@@ -62,7 +63,7 @@ func TestWhatHasNoVersionsWaitsForItsOwnBytesOnly(t *testing.T) {
 	l := newLedger()
 	sco := func(b byte) *entry {
 		o := &object{Object: stix.Object{Type: "file", ID: "file--00000000-0000-4000-8000-000000000001", Raw: []byte{b}}}
-		return &entry{object: o, key: keyOf("sg", &o.Object)}
+		return &entry{object: o, key: catalog.KeyOf("sg", &o.Object)}
 	}
 	a, b, again := sco(1), sco(2), sco(1)
 	if !l.board(a) || !l.board(b) || l.board(again) {

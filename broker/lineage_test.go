@@ -48,6 +48,7 @@ func TestVersionsKeepTheRulesOfTheirObject(t *testing.T) {
 		{"a revocation before the newest", versionOf(1, 4, revoking), "refused revocation-outdated"},
 		{"the newest, its time spelled otherwise", strings.Replace(versionOf(1, 5), day(5), "2026-01-05T00:00:00.0000Z", 1), "refused conflict"},
 		{"the newest with other bytes", versionOf(1, 5), "refused conflict"},
+		{"an older one, its time spelled otherwise", strings.Replace(versionOf(1, 2), day(2), "2026-01-02T00:00:00.0000Z", 1), "refused conflict"},
 		{"a revocation", versionOf(1, 7, revoking), ok},
 		{"the same again", versionOf(1, 7, revoking), "duplicate green asean"},
 		{"a version after it", versionOf(1, 8), "refused revoked-final"},
@@ -61,6 +62,11 @@ func TestVersionsKeepTheRulesOfTheirObject(t *testing.T) {
 	expect(t, "with neighbours", r, ok, "refused revoked-final", ok)
 	if f := r.Objects[1].Findings[0]; f.Path != "/objects/1/modified" || f.Section == "" || strings.Contains(f.Message, "2026") {
 		t.Errorf("finding %+v", f)
+	}
+	asked := api.ObjectVersion{ID: "indicator--00000000-0000-4000-8000-000000000001", Version: "2026-01-02T00:00:00.0000Z"}
+	known := ask[api.Receipts](sg, api.SubjectReceipts, api.ReceiptsRequest{Objects: []api.ObjectVersion{asked}})
+	if len(known.Objects) != 1 || known.Objects[0].Version != asked.Version {
+		t.Errorf("asked for in another spelling: %+v", known.Objects)
 	}
 	expect(t, "another origin has a lineage of its own", us.submit(bundle(created(versionOf(1, 9, createdBy(2)))), "region"), "accepted green region")
 }

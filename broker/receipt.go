@@ -84,7 +84,7 @@ func (r *receipt) makeLines() []*entry {
 			continue
 		}
 		e := &backing[i]
-		*e = entry{receipt: r, object: o, key: keyOf(r.sub.seat.Member, &o.Object), first: len(r.lines)}
+		*e = entry{receipt: r, object: o, key: catalog.KeyOf(r.sub.seat.Member, &o.Object), first: len(r.lines)}
 		entries = append(entries, e)
 		for j := range o.streams {
 			r.lines = append(r.lines, line{object: i, stream: j})

@@ -6,7 +6,6 @@ const (
 	codeCreatorChanged     = "creator-changed"
 	codeRevokedFinal       = "revoked-final"
 	codeRevocationOutdated = "revocation-outdated"
-	codeConflict           = "conflict"
 )
 
 // Lineage is what the versions of one object have in common, as far as they
@@ -15,7 +14,7 @@ const (
 //
 // Versions may become known in any order: history that arrives late is lawful,
 // and the Lineage of a set of versions is the same in whatever order they are
-// joined.
+// joined. Times are written as Instant writes them.
 type Lineage struct {
 	// Created is when the object was first made. No version changes it.
 	Created string
@@ -35,9 +34,9 @@ func (o *Object) Lineage() Lineage {
 	if !o.hasVersions() {
 		return Lineage{}
 	}
-	l := Lineage{Created: o.Created, CreatedBy: o.CreatedByRef, Latest: o.Modified}
+	l := Lineage{Created: Instant(o.Created), CreatedBy: o.CreatedByRef, Latest: Instant(o.Modified)}
 	if o.Revoked {
-		l.Revoked = o.Modified
+		l.Revoked = l.Latest
 	}
 	return l
 }
@@ -57,10 +56,9 @@ func (o *Object) Lineage() Lineage {
 //   - a revocation older than a version that is known. Both cannot stand, and
 //     the newest version is the object's state (§3.6), so readers would go on
 //     taking the object for good: its creator must hear that it takes a
-//     revocation with a later modified;
-//   - the instant of the latest version in another spelling. Under the same
-//     spelling the bytes decide, which are not looked at here.
+//     revocation with a later modified.
 //
+// Of two versions of one instant the bytes decide, which are not looked at here.
 // Of what is not known, everything is admitted. No message quotes another version:
 // whoever is told need not be one who may read it.
 func (l *Lineage) Admit(o *Object) *Finding {
@@ -83,13 +81,9 @@ func (l *Lineage) Admit(o *Object) *Finding {
 		return o.contradiction(codeRevokedFinal, "/modified", "STIX 2.1 §3.6",
 			"an earlier version revoked this object, and revoking is final: publish a new object under a new id")
 	}
-	switch c := compareInstants(o.Modified, l.Latest); {
-	case c < 0 && o.Revoked:
+	if o.Revoked && compareInstants(o.Modified, l.Latest) < 0 {
 		return o.contradiction(codeRevocationOutdated, "/modified", "STIX 2.1 §3.6",
 			"a later version is known already, and revoking is the last thing that happens to an object: revoke it with a later modified time")
-	case c == 0 && o.Modified != l.Latest:
-		return o.contradiction(codeConflict, "/modified", "STIX 2.1 §3.6",
-			"there is a version of this instant already, in another spelling: send that one as it is, or give a change a later modified time")
 	}
 	return nil
 }
@@ -109,25 +103,17 @@ func (l Lineage) Join(m Lineage) Lineage {
 	if m.Latest == "" {
 		return l
 	}
-	if before(m.Created, l.Created) {
+	if compareInstants(m.Created, l.Created) < 0 {
 		l.Created = m.Created
 	}
-	if before(l.Latest, m.Latest) {
+	if compareInstants(l.Latest, m.Latest) < 0 {
 		l.Latest = m.Latest
 	}
 	if m.CreatedBy != "" && (l.CreatedBy == "" || m.CreatedBy < l.CreatedBy) {
 		l.CreatedBy = m.CreatedBy
 	}
-	if m.Revoked != "" && (l.Revoked == "" || before(m.Revoked, l.Revoked)) {
+	if m.Revoked != "" && (l.Revoked == "" || compareInstants(m.Revoked, l.Revoked) < 0) {
 		l.Revoked = m.Revoked
 	}
 	return l
-}
-
-// before orders timestamps by instant, and spellings of one instant by text.
-func before(a, b string) bool {
-	if c := compareInstants(a, b); c != 0 {
-		return c < 0
-	}
-	return a < b
 }

@@ -55,7 +55,7 @@ func TestWhatMayFollowInALineage(t *testing.T) {
 		"the revocation again is taken":                    {[]step{{modified: day2, revoked: true}, {modified: day2, revoked: true}}, ""},
 		"a revocation is the newest":                       {[]step{{modified: day3}, {modified: day2, revoked: true}}, "revocation-outdated /modified"},
 		"also among revocations":                           {[]step{{modified: day3, revoked: true}, {modified: day2, revoked: true}}, "revocation-outdated /modified"},
-		"the latest in another spelling is a conflict":     {[]step{{modified: day2}, {modified: "2026-01-02T00:00:00.0000Z"}}, "conflict /modified"},
+		"the latest in another spelling is the latest":     {[]step{{modified: day2, revoked: true}, {modified: "2026-01-02T00:00:00.0000Z"}}, ""},
 		"finer times are later":                            {[]step{{modified: day2, revoked: true}, {modified: "2026-01-02T00:00:00.0000001Z"}}, "revoked-final /modified"},
 		"what is refused by created is told that first":    {[]step{{modified: day2, by: anna, revoked: true}, {modified: day3, by: berta, created: day2}}, "created-changed /created"},
 		"a version refused does not count for those after": {[]step{{modified: day1}, {modified: day3, created: day2}, {modified: day2, revoked: true}}, ""},
@@ -154,11 +154,10 @@ func TestVersionsThatWereAdmittedNeverContradictEachOther(t *testing.T) {
 			o := s.object()
 			f := l.Admit(o)
 			contradicts := slices.ContainsFunc(admitted, func(p *Object) bool { return contradiction(o, p) != "" })
-			// Another spelling is only known of the latest version.
 			if f == nil && contradicts {
 				t.Fatalf("%+v is admitted to %+v", s, l)
 			}
-			if f != nil && f.Code != codeConflict && !contradicts {
+			if f != nil && !contradicts {
 				t.Fatalf("%+v is refused by %+v and contradicts no version: %v", s, l, f)
 			}
 			if f == nil {

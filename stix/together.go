@@ -160,7 +160,7 @@ func (s *sameUUID) history(group []int) {
 		if k > 0 && s.objects[versions[k-1]].ID != o.ID {
 			l = Lineage{}
 		}
-		if o.Modified == l.Latest {
+		if l.Latest != "" && compareInstants(o.Modified, l.Latest) == 0 {
 			continue // one version twice, or a conflict
 		}
 		if f := l.Admit(o); f != nil {

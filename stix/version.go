@@ -66,6 +66,19 @@ func compareInstants(a, b string) int {
 	return compareTimestamps([]byte(a), []byte(b))
 }
 
+// Instant returns a timestamp in the one spelling of its instant: with three
+// digits after the second, and more only up to the last that is not zero. Any
+// other text is returned as it is.
+func Instant(timestamp string) string {
+	const usual = secondsLen + len(".000Z")
+	if len(timestamp) == usual || !validTimestamp([]byte(timestamp)) {
+		return timestamp
+	}
+	digits := fraction([]byte(timestamp))
+	padding := "000"[min(len(digits), 3):]
+	return timestamp[:secondsLen] + "." + string(digits) + padding + "Z"
+}
+
 // Standing is what a set of versions of one object amounts to.
 type Standing struct {
 	// Latest is the position of the newest version, whose content is the

@@ -3,6 +3,8 @@ package stix
 import (
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // version is one version of an object, written for these tests.
@@ -76,4 +78,31 @@ func TestASetOfVersionsHasOneState(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnInstantHasOneSpelling(t *testing.T) {
+	for in, want := range map[string]string{
+		"2026-01-02T00:00:00Z":           "2026-01-02T00:00:00.000Z",
+		"2026-01-02T00:00:00.1Z":         "2026-01-02T00:00:00.100Z",
+		"2026-01-02T00:00:00.000Z":       "2026-01-02T00:00:00.000Z",
+		"2026-01-02T00:00:00.120Z":       "2026-01-02T00:00:00.120Z",
+		"2026-01-02T00:00:00.0000Z":      "2026-01-02T00:00:00.000Z",
+		"2026-01-02T00:00:00.123456000Z": "2026-01-02T00:00:00.123456Z",
+		"2026-06-30T23:59:60.50000Z":     "2026-06-30T23:59:60.500Z",
+		"2026-13-02T00:00:00.0000Z":      "2026-13-02T00:00:00.0000Z",
+		"2026-01-02":                     "2026-01-02",
+		"v1":                             "v1",
+		"":                               "",
+	} {
+		if got := Instant(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		spelling := rapid.StringMatching(`2026-01-02T00:00:0[01](\.[01]{1,6})?Z`)
+		a, b := spelling.Draw(t, "a"), spelling.Draw(t, "b")
+		if (Instant(a) == Instant(b)) != (compareInstants(a, b) == 0) || Instant(Instant(a)) != Instant(a) || compareInstants(a, Instant(a)) != 0 {
+			t.Fatalf("%s is %s and %s is %s", a, Instant(a), b, Instant(b))
+		}
+	})
 }

@@ -22,6 +22,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,9 +53,20 @@ type Key struct {
 	Origin string
 	// ID is the object's STIX id.
 	ID string
-	// Version is modified, else created; for an object with neither (an SCO)
-	// the hex SHA-256 of its bytes, so that SCOs never conflict.
+	// Version is modified, else created, as stix.Instant writes it; for an object
+	// with neither (an SCO) the hex SHA-256 of its bytes, so that SCOs never
+	// conflict.
 	Version string
+}
+
+// KeyOf returns the key of an object.
+func KeyOf(origin string, o *stix.Object) Key {
+	version := stix.Instant(o.Version())
+	if version == "" {
+		hash := o.Hash()
+		version = hex.EncodeToString(hash[:])
+	}
+	return Key{origin, o.ID, version}
 }
 
 // Place is one address of a stored object.

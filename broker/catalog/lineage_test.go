@@ -111,3 +111,17 @@ func TestALineageThatIsNotItsRecordsIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestOneInstantIsOneKeyInWhateverSpellingItIsStored(t *testing.T) {
+	x := opened(t, t.TempDir(), Options{})
+	shelved := shelf{message(1, nil, noteVersion("2026-01-02T00:00:00.00000Z", "")), message(2, nil, noteVersion(day2, `,"x":1`))}
+	if _, err := x.CatchUp(t.Context(), shelved, green, 2); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := x.Versions("sg", noteID); !slices.Equal(v, []string{day2}) || err != nil {
+		t.Error(v, err)
+	}
+	if p := places(t, x, Key{"sg", noteID, day2}); len(p) != 1 || p[0].Seq != 1 || x.Metrics().Conflicts != 1 {
+		t.Errorf("%+v, %d conflicts", p, x.Metrics().Conflicts)
+	}
+}

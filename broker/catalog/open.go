@@ -24,7 +24,7 @@ import (
 // works on a full disk too.
 const (
 	sealName = "SELAT-INDEX"
-	format   = "selat index 2\n"
+	format   = "selat index 3\n"
 )
 
 const defaultCacheBytes = 64 << 20

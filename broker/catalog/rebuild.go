@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -126,13 +125,8 @@ func read(stream string, m Message) ([]Record, error) {
 			return nil, fmt.Errorf("object %d has no id", i)
 		}
 		place.Index, place.Added = i, added.UnixMicro()+int64(i)
-		hash, version := o.Hash(), o.Version()
-		if version == "" {
-			version = hex.EncodeToString(hash[:])
-		}
 		records[i] = Record{
-			Key:   Key{origin, o.ID, version},
-			Hash:  hash,
+			Key: KeyOf(origin, o), Hash: o.Hash(),
 			Place: place, Definition: o.Definition != nil, Lineage: o.Lineage(),
 		}
 	}
