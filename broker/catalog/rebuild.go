@@ -114,7 +114,7 @@ func read(stream string, m Message) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", api.HeaderAdded, err)
 	}
-	objects, err := stix.Split(m.Data, storedLimits)
+	objects, err := stix.SplitValidated(m.Data, storedLimits)
 	if err != nil {
 		return nil, err
 	}

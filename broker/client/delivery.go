@@ -58,7 +58,7 @@ func open(access *api.StreamAccess, msg jetstream.Msg) ([]Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a message of stream %s: %w", access.Name, err)
 	}
-	objects, err := stix.Split(msg.Data(), unlimited)
+	objects, err := stix.SplitValidated(msg.Data(), unlimited)
 	if err != nil {
 		return nil, fmt.Errorf("message %d of stream %s is no STIX bundle: %w", meta.Sequence.Stream, access.Name, err)
 	}
