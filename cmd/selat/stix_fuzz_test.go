@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // FuzzStixInput holds what is told of an input's items against the input.
@@ -44,7 +45,7 @@ func FuzzStixInput(f *testing.F) {
 			if it.number >= 0 {
 				tlpOf(it, definitionsRead{}.resolve)
 				idOf(it)
-				if _, err := valuesOf(it); err != nil && err.Error() == "" {
+				if _, err := valuesOf(it, time.Now()); err != nil && err.Error() == "" {
 					t.Fatal("an error says nothing")
 				}
 			}

@@ -109,8 +109,8 @@ func stixID(cmd *cobra.Command, files []string) error {
 // idOf computes the identifier of an item, if it is an observable or may be.
 func idOf(it *stixItem) (line idJSON, observable bool) {
 	line = idJSON{File: it.file, Object: it.number}
-	if it.fault != nil {
-		line.Findings = it.findings()
+	if f := it.unread(); f != nil {
+		line.Findings = []stix.Finding{*f}
 		return line, true
 	}
 	line.Type, line.Declared = it.object.Type, it.object.ID

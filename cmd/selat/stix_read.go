@@ -37,6 +37,22 @@ func (it *stixItem) findings() []stix.Finding {
 	return it.object.Findings
 }
 
+// unread is why nobody can tell what the item is, nil for what can be read as
+// its type says: it is no object, has no type or none that is sound, or it is a
+// bundle that stands in another.
+func (it *stixItem) unread() *stix.Finding {
+	if it.fault != nil {
+		return it.fault
+	}
+	for i := range it.object.Findings {
+		f := &it.object.Findings[i]
+		if path := strings.TrimPrefix(f.Path, it.pointer); f.Severity == stix.Error && (path == "/type" || path == "" && it.object.Type == "") {
+			return f
+		}
+	}
+	return nil
+}
+
 // id is the object's identifier, if it can be told.
 func (it *stixItem) id() string {
 	if it.object == nil {

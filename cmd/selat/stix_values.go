@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -17,7 +18,8 @@ spelling of its kind: an address as in RFC 5952, a hash in lower case.
 
 OPERATOR is by which a pattern compares. DECISIVE is yes where an observation of
 the value is all that the pattern asks for, so that it is fit for a list of what
-to look for or to block; no where the pattern excludes the value or asks for more.
+to look for or to block; no where the pattern excludes the value or asks for more,
+where the indicator is revoked, and where its valid_until is past.
 Both are a hyphen for observables, which say of themselves nothing good or bad.
 Patterns in other languages than STIX are counted, not read.
 
@@ -45,6 +47,9 @@ type valueJSON struct {
 	Path     string `json:"path"`
 	Operator string `json:"operator,omitempty"` // of patterns only
 	Decisive *bool  `json:"decisive,omitempty"` // of patterns only
+	// Of the indicator.
+	Revoked bool   `json:"revoked,omitempty"`
+	Until   string `json:"valid_until,omitempty"`
 }
 
 // valuesTotals counts what was read.
@@ -65,14 +70,15 @@ func stixValues(cmd *cobra.Command, files []string) error {
 	if wantsJSON(cmd) {
 		lines = jsonLines(cmd)
 	} else {
-		rows = newStreamTable(cmd, "KIND", "OPERATOR", "DECISIVE", "OBJECT", "VALUE")
+		rows = newStreamTable(cmd, "KIND", "OPERATOR", "DECISIVE", "OBJECT", "VALUE", "REVOKED", "VALID-UNTIL")
 	}
 	var totals valuesTotals
+	now := time.Now()
 	progress := newStixProgress(cmd, false)
 	reading := &stixReading{sources: sources, progress: progress}
 	err = reading.each(cmd.Context(), func(it *stixItem) error {
 		totals.Objects++
-		values, err := valuesOf(it)
+		values, err := valuesOf(it, now)
 		switch {
 		case errors.Is(err, errOtherLanguage):
 			totals.Patterns++
@@ -114,15 +120,16 @@ func stixValues(cmd *cobra.Command, files []string) error {
 	return totals.exit()
 }
 
-// valuesOf lists the values of an item, none for objects of other types.
-func valuesOf(it *stixItem) ([]valueJSON, error) {
-	if it.fault != nil {
-		return nil, errors.New(findingText(it.fault))
+// valuesOf lists the values of an item as of now, none for objects of other
+// types.
+func valuesOf(it *stixItem, now time.Time) ([]valueJSON, error) {
+	if f := it.unread(); f != nil {
+		return nil, errors.New(findingText(f))
 	}
 	var values []valueJSON
 	var err error
 	if it.object.Type == "indicator" {
-		values, err = indicatorValues(it.raw)
+		values, err = indicatorValues(it.raw, now)
 	} else {
 		values, err = observableValues(it.object.Type, it.raw)
 	}
@@ -148,7 +155,7 @@ func (v *valueJSON) cells(it *stixItem) []string {
 			decisive = "yes"
 		}
 	}
-	return []string{kind, v.Operator, decisive, it.name(), v.Value}
+	return []string{kind, v.Operator, decisive, it.name(), v.Value, yes(v.Revoked), v.Until}
 }
 
 func (t *valuesTotals) exit() error {

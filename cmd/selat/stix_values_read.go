@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,24 +20,35 @@ var errOtherLanguage = errors.New("the pattern is in another language")
 var kindOther = pattern.Other.String()
 
 // indicatorValues lists the values in an indicator's pattern (STIX 2.1 §4.7).
-func indicatorValues(raw []byte) ([]valueJSON, error) {
+// None is decisive once the indicator is revoked or its time is over.
+func indicatorValues(raw []byte, now time.Time) ([]valueJSON, error) {
 	var indicator struct {
 		Pattern  string `json:"pattern"`
 		Language string `json:"pattern_type"`
+		Revoked  bool   `json:"revoked"`
+		Until    string `json:"valid_until"`
 	}
 	if err := jsonv2.Unmarshal(raw, &indicator); err != nil {
 		return nil, fmt.Errorf("reading the indicator: %w", err)
 	}
-	if indicator.Language != "stix" {
+	switch indicator.Language {
+	case "stix":
+	case "":
+		return nil, errors.New("/pattern_type: it is missing, and nobody can tell the language of the pattern")
+	default:
 		return nil, errOtherLanguage
 	}
 	p, err := pattern.Parse(indicator.Pattern)
 	if err != nil {
 		return nil, fmt.Errorf("/pattern: %w", err)
 	}
-	decisive := map[settled]bool{}
-	for _, e := range pattern.Decisive(p) {
-		decisive[settledBy(e.Kind, e.Algorithm, e.Value, &e.Path)] = true
+	over := indicator.Revoked
+	if indicator.Until != "" {
+		until, err := time.Parse(time.RFC3339Nano, indicator.Until)
+		if err != nil {
+			return nil, errors.New("/valid_until: this is no timestamp, and nobody can tell whether the indicator still holds")
+		}
+		over = over || !until.After(now)
 	}
 	var values []valueJSON
 	for _, o := range pattern.Values(p) {
@@ -44,10 +56,10 @@ func indicatorValues(raw []byte) ([]valueJSON, error) {
 		if o.Negated && o.Operator != pattern.NotEqual {
 			operator = "NOT " + operator
 		}
-		settles := !o.Negated && decisive[settledBy(o.Kind, o.Algorithm, o.Canonical, &o.Path)]
+		settles := !over && o.Alone && !o.Negated && !o.Indirect && (o.Operator == pattern.Equal || o.Operator == pattern.In)
 		values = append(values, valueJSON{
 			Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path.String(),
-			Operator: operator, Decisive: &settles,
+			Operator: operator, Decisive: &settles, Revoked: indicator.Revoked, Until: indicator.Until,
 		})
 	}
 	return values, nil
@@ -136,18 +148,4 @@ func observed(path pattern.Path, v pattern.Value) valueJSON {
 	p := &pattern.Pattern{Root: &pattern.Observation{Condition: &pattern.Condition{Comparison: asks}}}
 	o := pattern.Values(p)[0]
 	return valueJSON{Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: path.String()}
-}
-
-// settled is the same for values that settle a pattern alike.
-type settled struct {
-	kind                   pattern.ObservableKind
-	algorithm, value, path string
-}
-
-func settledBy(kind pattern.ObservableKind, algorithm, value string, path *pattern.Path) settled {
-	s := settled{kind: kind, algorithm: algorithm, value: value}
-	if kind == pattern.Other {
-		s.path = path.String() // nothing else tells what it is
-	}
-	return s
 }
