@@ -15,6 +15,7 @@
 //   - rebuild.go: reading streams back into the index
 //   - open.go: opening, and what is done about damage
 //   - lineage.go: the newest version of an object, and what all have in common
+//   - survey.go: the same after a stream was forgotten
 //   - keys.go, value.go, names.go, chain.go: the format on disk
 //   - disk.go: what becomes of a full or failing disk
 //   - filter.go: knowing quickly what is not held
@@ -123,6 +124,8 @@ type Index struct {
 	// posMu guards positions, which repeats what the database holds.
 	posMu     sync.RWMutex
 	positions map[string]position
+
+	surveys surveys
 
 	filter *filter
 	// filling ends when the filter is full; Close cancels and waits for it.

@@ -19,7 +19,7 @@ import (
 //
 // A lineage is only good for the streams it was made from. How many streams were
 // forgotten is written beside it, and after one more the versions are asked
-// themselves: each keeps its own part.
+// themselves: each keeps its own part (survey.go).
 
 // newestVersion stands in for the version in the keys of writer.values; no
 // version holds a NUL.
@@ -27,34 +27,6 @@ const newestVersion = "\x00"
 
 // newest returns the newest version of an object, nil if it has none.
 func (x *Index) newest(k Key) (*stored, error) { return x.read(k, appendNewestKey) }
-
-// lineage returns the lineage of the object of a key, whose newest version is
-// passed.
-func (x *Index) lineage(k Key, newest *stored) (stix.Lineage, error) {
-	if newest.forgotten == x.names.Load().forgotten() {
-		return newest.all, nil
-	}
-	return x.survey(k, newest)
-}
-
-// survey makes the lineage anew, from the versions that are left. Time is linear
-// in the number of versions.
-func (x *Index) survey(k Key, newest *stored) (l stix.Lineage, err error) {
-	if len(x.alive(newest)) > 0 {
-		l = newest.own
-	}
-	err = scan(x.db, func(_ string, v []byte) error {
-		var s stored
-		if err := s.decode(v); err != nil {
-			return err
-		}
-		if len(x.alive(&s)) > 0 {
-			l = l.Join(s.own)
-		}
-		return nil
-	}, kindObject, k.Origin, k.ID)
-	return l, err
-}
 
 // LineageOf returns the lineage of those versions of an object that have a place
 // for which may is true. It looks at every version.
@@ -103,7 +75,7 @@ func (x *Index) keepVersion(b *pebble.Batch, r *Record, place storedPlace) (kept
 	}
 	stale := newest.forgotten != made.forgotten
 	if stale {
-		if newest.all, err = x.survey(r.Key, newest); err != nil {
+		if newest.all, _, err = x.survey(r.Key, newest); err != nil {
 			return false, false, err
 		}
 		newest.forgotten = made.forgotten

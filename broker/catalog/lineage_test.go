@@ -97,6 +97,52 @@ func TestAForgottenStreamTakesItsPartOfALineage(t *testing.T) {
 	}
 }
 
+// Looking up an object of many versions after a stream was forgotten looks at
+// all of them once, not at each look-up.
+func TestAForgottenStreamCostsOneSurveyOfAnObject(t *testing.T) {
+	x := opened(t, t.TempDir(), Options{})
+	const versions = 2 * rememberFrom
+	var records []Record
+	for i := range versions {
+		r := one(noteID, fmt.Sprintf("2026-01-02T00:00:00.%03dZ", i), 1, i)
+		r.Lineage = stix.Lineage{Created: day1, Latest: r.Key.Version}
+		records = append(records, r)
+	}
+	few := one("note--2", day2, 1, versions)
+	few.Lineage = stix.Lineage{Created: day1, Latest: day2}
+	apply(t, x, green, 1, append(records, few)...)
+	last := records[versions-1]
+	k := Key{Origin: "sg", ID: noteID}
+	for n := range 2 {
+		other := one("indicator--1", "v1", 1, 0).in("CTI_ASEAN_GREEN", "asean", stix.Green)
+		apply(t, x, "CTI_ASEAN_GREEN", 1, other)
+		if err := x.Forget("CTI_ASEAN_GREEN"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if l := lineage(t, x, "sg", noteID); l != last.Lineage {
+				t.Errorf("%+v", l)
+			}
+			lineage(t, x, "sg", few.Key.ID)
+		}
+		forgotten := x.names.Load().forgotten()
+		if all, known := x.surveys.get(k, forgotten); !known || all != last.Lineage || len(x.surveys.of) != 1 {
+			t.Errorf("forgotten %d: remembered %v %+v, of %d objects", n+1, known, all, len(x.surveys.of))
+		}
+		// A mark shows that what is remembered is what is answered.
+		x.surveys.put(k, forgotten, stix.Lineage{Latest: "remembered"})
+		if l := lineage(t, x, "sg", noteID); l.Latest != "remembered" {
+			t.Errorf("surveyed again: %+v", l)
+		}
+	}
+	revoked := one(noteID, day3, 2, 0)
+	revoked.Lineage = stix.Lineage{Created: day1, Latest: day3, Revoked: day3}
+	apply(t, x, green, 2, revoked)
+	if l := lineage(t, x, "sg", noteID); l != revoked.Lineage {
+		t.Errorf("after another version: %+v", l)
+	}
+}
+
 func TestALineageThatIsNotItsRecordsIsRefused(t *testing.T) {
 	x := opened(t, t.TempDir(), Options{})
 	for name, l := range map[string]stix.Lineage{

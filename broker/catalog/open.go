@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type tuning struct {
 	fs       vfs.FS
 	memTable uint64
 	table    int64
+	// remember is from how many versions on a survey is remembered.
+	remember int
 }
 
 // Open opens the index in dir, or creates it with the folder. An index that is
@@ -185,6 +188,7 @@ func openSealed(dir string, opts Options) (x *Index, err error) {
 	x = &Index{log: opts.Logger, positions: map[string]position{}, filter: newFilter()}
 	x.keys.New = func() any { b := make([]byte, 0, 256); return &b }
 	x.writer.values = map[Key][]byte{}
+	x.surveys.from = cmp.Or(opts.tuning.remember, rememberFrom)
 	x.disk = newDisk(opts.tuning.fs, opts.Logger, filepath.Join(dir, sealName))
 	// Pebble panics on some damage that passes its checksums.
 	defer func() {
