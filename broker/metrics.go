@@ -50,7 +50,7 @@ func newMetrics() *Metrics {
 		EngineDenied:    counter("selat_engine_denials_total", "What the engine denied: subjects to publish or subscribe to, logins, limits.", "kind"),
 		SeatRequests:    counter("selat_seat_requests_total", "Questions of seats answered, by request.", "request"),
 		AdminRequests:   counter("selat_admin_requests_total", "Administrative acts, by request and outcome.", "request", "outcome"),
-		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, by origin and code."}, []string{"origin", "code"}),
+		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, once for each object stored, by origin and code."}, []string{"origin", "code"}),
 		ReceiptSeconds:  histogram("selat_receipt_seconds", "Time from a submission's arrival to its receipt.", latency),
 		DeliverySeconds: histogram("selat_delivery_seconds", "Time from storing a message to delivering it, sampled from acknowledgements.", latency),
 		WriteSeconds:    histogram("selat_write_seconds", "Time of one group commit, its fsyncs included.", latency),
@@ -106,6 +106,7 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 	counts := map[label]int{}
 	stored, refused := 0, 0
 	warnings := map[string]int{}
+	warned := -1 // the last object whose warnings are counted; RED has several lines
 	for i := range r.lines {
 		l := &r.lines[i]
 		o := &r.sub.objects[l.object]
@@ -118,6 +119,10 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 			continue
 		}
 		stored++
+		if l.outcome != api.Accepted || l.object == warned {
+			continue
+		}
+		warned = l.object
 		for i := range o.warnings {
 			warnings[o.warnings[i].Code]++
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -75,6 +76,38 @@ func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// RED to three members has three lines of one object, and what was stored before
+// was counted then.
+func TestWarningsAreCountedOnceForEachAcceptedObject(t *testing.T) {
+	s := &submission{seat: &policy.Seat{Member: "sg"}, objects: make([]object, 3)}
+	for i := range s.objects {
+		s.objects[i].warnings = []stix.Finding{{Code: "w"}, {Code: "w"}, {Code: "v"}}
+	}
+	r := &receipt{sub: s}
+	for i, outcomes := range [][]api.Outcome{{api.Duplicate, api.Accepted, api.Accepted}, {api.Duplicate}, {api.Refused}} {
+		for _, o := range outcomes {
+			r.lines = append(r.lines, line{object: i, outcome: o})
+		}
+	}
+	m := newMetrics()
+	m.submission(r, 0)
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(m.Warnings); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, c := range families[0].Metric {
+		got[c.Label[0].GetValue()] = c.Counter.GetValue()
+	}
+	if diff := cmp.Diff(map[string]float64{"w": 2, "v": 1}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestDateAddedRisesEvenWhenTheClockGoesBack(t *testing.T) {
