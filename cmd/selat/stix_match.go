@@ -1,16 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/stix"
 	"github.com/selat-hub/selat/stix/pattern"
 )
 
@@ -32,7 +32,8 @@ may need. Objects that observed-data refer to may stand in any of the files.
 
 Unlike the other verbs it holds observed-data and observables in memory, and its
 exit codes are those of grep: 0 something matches, 1 nothing does, 2 anything
-else, such as a pattern that is none.`,
+else, such as a pattern that is none, or that nothing matches while something
+could not be read or decided. That is told, and the rest is looked at.`,
 		Example: `  selat stix match "[ipv4-addr:value = '192.0.2.1']" observed.json
   selat stix match "[domain-name:value LIKE '%.example.com'] REPEATS 5 TIMES" *.json
   sensor | selat stix match -q "[file:hashes.'SHA-256' = '...']" - && alarm`,
@@ -80,7 +81,7 @@ func stixMatch(cmd *cobra.Command, source string, files []string, quiet bool) er
 	if err != nil {
 		return err
 	}
-	matched, together, err := matching(cmd.Context(), p, seen.observed)
+	matched, together, err := seen.matching(cmd, p)
 	if err != nil {
 		return fmt.Errorf("matching: %w", err)
 	}
@@ -92,36 +93,65 @@ func stixMatch(cmd *cobra.Command, source string, files []string, quiet bool) er
 	if len(matched) > 0 {
 		return nil
 	}
-	if seen.unread > 0 {
+	switch {
+	case seen.unread > 0 && seen.undecided > 0:
+		return fmt.Errorf("nothing matches, %s could not be read and %d observed-data not be decided", counted(seen.unread, "object"), seen.undecided)
+	case seen.unread > 0:
 		return fmt.Errorf("nothing matches, and %s could not be read", counted(seen.unread, "object"))
+	case seen.undecided > 0:
+		return fmt.Errorf("nothing matches, and of %d observed-data it could not be decided", seen.undecided)
 	}
 	return &exitError{code: matchNone}
 }
 
-// matching returns which observed-data meet the pattern: by themselves, or if
-// none does, the first that do together.
-func matching(ctx context.Context, p *pattern.Pattern, observed []pattern.Observed) (matched []int, together bool, err error) {
-	for i := range observed {
-		_, ok, err := p.Match(ctx, observed[i:i+1])
-		if err != nil {
-			return nil, false, err
-		}
-		if ok {
-			matched = append(matched, i)
-		}
-	}
-	if len(matched) > 0 || len(observed) < 2 {
-		return matched, false, nil
-	}
-	binding, _, err := p.Match(ctx, observed)
-	return binding, len(binding) > 1, err
-}
-
 // observedRead is what a pattern is held against.
 type observedRead struct {
-	observed []pattern.Observed
-	files    map[string]string // by id
-	unread   int
+	observed  []pattern.Observed
+	files     map[string]string // by id
+	unread    int
+	undecided int
+}
+
+// matching returns which observed-data meet the pattern: by themselves, or if
+// none does, the first that do together. One that cannot be decided is told and
+// left out, and does not keep the others from being looked at.
+func (s *observedRead) matching(cmd *cobra.Command, p *pattern.Pattern) (matched []int, together bool, err error) {
+	ctx := cmd.Context()
+	if _, _, err := p.Match(ctx, nil); err != nil {
+		return nil, false, err // of the pattern, whatever was observed
+	}
+	var decided []pattern.Observed
+	var places []int // of these
+	for i := range s.observed {
+		o := &s.observed[i]
+		_, ok, err := p.Match(ctx, s.observed[i:i+1])
+		switch {
+		case err == nil:
+			decided, places = append(decided, *o), append(places, i)
+			if ok {
+				matched = append(matched, i)
+			}
+		case ctx.Err() != nil:
+			return nil, false, ctx.Err()
+		default:
+			s.undecided++
+			complain(cmd, &stixItem{file: s.files[o.ID], object: &stix.Object{ID: o.ID}}, err.Error())
+		}
+	}
+	if len(matched) > 0 || len(decided) < 2 {
+		return matched, false, nil
+	}
+	binding, _, err := p.Match(ctx, decided)
+	for _, i := range binding {
+		matched = append(matched, places[i])
+	}
+	return matched, len(matched) > 1, err
+}
+
+// observedItem is one object that is held for matching.
+type observedItem struct {
+	stixItem
+	from, to int // in the data
 }
 
 // readObserved gathers the observed-data of the files with what they may refer
@@ -132,40 +162,65 @@ func readObserved(cmd *cobra.Command, files []string, quiet bool) (*observedRead
 		return nil, err
 	}
 	seen := &observedRead{files: map[string]string{}}
-	var data bytes.Buffer
+	var items []observedItem
+	var data []byte
 	progress := newStixProgress(cmd, quiet)
 	reading := &stixReading{sources: sources, progress: progress}
 	err = reading.each(cmd.Context(), func(it *stixItem) error {
-		if it.fault != nil {
+		if f := it.unread(); f != nil {
 			progress.finish()
 			seen.unread++
-			complain(cmd, it, findingText(it.fault))
+			complain(cmd, it, findingText(f))
 			return nil
 		}
-		switch o := it.object; o.Type {
-		case "observed-data":
-			seen.files[o.ID] = it.file
-		case "relationship", "sighting":
-		default:
-			if o.Created != "" {
-				return nil // nothing observed
-			}
-		}
-		if _, err := pattern.Observations(it.raw); err != nil {
-			progress.finish()
-			seen.unread++
-			complain(cmd, it, err.Error())
+		o := it.object
+		if !mayBeObserved(o.Type) {
 			return nil
 		}
-		data.Write(it.raw)
-		data.WriteByte('\n')
+		from := len(data)
+		data = append(append(data, it.raw...), '\n')
+		named := stixItem{file: it.file, number: it.number, object: &stix.Object{ID: o.ID, Type: o.Type}}
+		items = append(items, observedItem{named, from, len(data)})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	seen.observed, err = pattern.Observations(data.Bytes())
-	return seen, err
+	if seen.observed, err = pattern.Observations(data); err != nil {
+		// Which of them it is can be told of each alone.
+		items = slices.DeleteFunc(items, func(it observedItem) bool {
+			_, err := pattern.Observations(data[it.from:it.to])
+			if err != nil {
+				seen.unread++
+				complain(cmd, &it.stixItem, err.Error())
+			}
+			return err != nil
+		})
+		var sound []byte
+		for _, it := range items {
+			sound = append(sound, data[it.from:it.to]...)
+		}
+		if seen.observed, err = pattern.Observations(sound); err != nil {
+			return nil, err
+		}
+	}
+	for _, it := range items {
+		if it.object.Type == "observed-data" {
+			seen.files[it.object.ID] = it.file
+		}
+	}
+	return seen, nil
+}
+
+// mayBeObserved tells by the type whether observed-data may refer to an object:
+// to all but those of which the specification says otherwise.
+func mayBeObserved(typ string) bool {
+	switch typ {
+	case "observed-data", "relationship", "sighting", "network-traffic":
+		return true
+	}
+	_, observable := observableProperties[typ]
+	return observable || !stix.KnownType(typ)
 }
 
 func (s *observedRead) print(cmd *cobra.Command, matched []int, together bool) error {
@@ -193,10 +248,12 @@ func (s *observedRead) print(cmd *cobra.Command, matched []int, together bool) e
 			Matched  int  `json:"matched"`
 			Together bool `json:"together"` // all that matched are needed
 			Unread   int  `json:"unread"`
+			// Undecided counts observed-data that were given up.
+			Undecided int `json:"undecided"`
 		}
 		return lines.Encode(struct {
 			Summary summary `json:"summary"`
-		}{summary{len(s.observed), len(matched), together, s.unread}})
+		}{summary{len(s.observed), len(matched), together, s.unread, s.undecided}})
 	}
 	if rows != nil {
 		if err := rows.flush(); err != nil {
