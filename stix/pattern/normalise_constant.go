@@ -153,9 +153,23 @@ func addressText(p netip.Prefix) string {
 }
 
 // readIPv4 reads an address or a network in CIDR notation; the bits that a
-// prefix hides are cleared. Octets may have leading zeros where it makes no
-// difference whether they are read as decimal or, as some systems do, as octal.
+// prefix hides are cleared.
 func readIPv4(s string) (netip.Prefix, bool) {
+	p, ok := ipv4Prefix(s)
+	return p.Masked(), ok
+}
+
+// readIPv6 reads an address or a network, without a zone; the bits that a
+// prefix hides are cleared.
+func readIPv6(s string) (netip.Prefix, bool) {
+	p, ok := ipv6Prefix(s)
+	return p.Masked(), ok
+}
+
+// ipv4Prefix keeps the bits that the prefix hides. Octets may have leading zeros
+// where it makes no difference whether they are read as decimal or, as some
+// systems do, as octal.
+func ipv4Prefix(s string) (netip.Prefix, bool) {
 	address, prefix, network := strings.Cut(s, "/")
 	octets := strings.Split(address, ".")
 	if len(octets) != 4 {
@@ -175,21 +189,19 @@ func readIPv4(s string) (netip.Prefix, bool) {
 	if network {
 		address += "/" + prefix
 	}
-	p, ok := readAddress(address)
+	p, ok := prefixOf(address)
 	return p, ok && p.Addr().Is4()
 }
 
-// readIPv6 reads an address or a network, without a zone; the bits that a
-// prefix hides are cleared.
-func readIPv6(s string) (netip.Prefix, bool) {
-	p, ok := readAddress(s)
+func ipv6Prefix(s string) (netip.Prefix, bool) {
+	p, ok := prefixOf(s)
 	return p, ok && p.Addr().Is6()
 }
 
-func readAddress(s string) (netip.Prefix, bool) {
+func prefixOf(s string) (netip.Prefix, bool) {
 	if strings.Contains(s, "/") {
 		p, err := netip.ParsePrefix(s)
-		return p.Masked(), err == nil
+		return p, err == nil
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.Zone() != "" {

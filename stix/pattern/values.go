@@ -78,48 +78,6 @@ func Values(p *Pattern) []Observable {
 	return all
 }
 
-// An Exact is a value that settles a pattern: an observation of it, where Path
-// says, is all that the pattern asks for.
-type Exact struct {
-	Kind      ObservableKind
-	Algorithm string // of hashes
-	Value     string // as Canonical of Observable
-	Path      Path
-	Pos       int // in the pattern's source
-}
-
-// Decisive returns the values that settle a pattern each by itself, and so are
-// fit for a list of what to block or to look for. They are compared with = or
-// IN, and neither negated, nor joined with anything by AND or FOLLOWEDBY, nor
-// to be seen several times or within certain hours, nor the value of something
-// that is only referred to. A network stands for all addresses in it: it has a
-// kind of its own. Of values that are equal, it returns the first; of kind Other
-// they are so only at the same path. Networks behind ISSUBSET are not among
-// them: they are in Values.
-func Decisive(p *Pattern) []Exact {
-	type identity struct {
-		kind                   ObservableKind
-		algorithm, value, path string
-		constant               ValueKind
-	}
-	var all []Exact
-	seen := map[identity]bool{}
-	eachValue(p.Root, true, func(o *Observable) {
-		if !o.Alone || o.Negated || o.Indirect || o.Operator != Equal && o.Operator != In {
-			return
-		}
-		id := identity{kind: o.Kind, algorithm: o.Algorithm, value: o.Canonical}
-		if o.Kind == Other {
-			id.path, id.constant = o.Path.String(), canonicalConstant(o.Constant).Kind
-		}
-		if !seen[id] {
-			seen[id] = true
-			all = append(all, Exact{Kind: o.Kind, Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path, Pos: o.Constant.Pos})
-		}
-	})
-	return all
-}
-
 // eachValue calls yield for each constant of o with what it may not keep.
 func eachValue(o *Observation, alone bool, yield func(*Observable)) {
 	for _, q := range o.Qualifiers {
