@@ -21,7 +21,9 @@ type Exact struct {
 // seen several times or within certain hours, nor the value of something that
 // is only referred to.
 //
-// A network is never decisive: = asks for the very network and for no address
+// A value of kind Other is never decisive: it may be empty, *.com or 010.0.0.1,
+// and who reads the list would take it for what its path promises. Nor is a
+// network: = asks for the very network and for no address
 // in it, which is what ISSUBSET is for (STIX 2.1 §9.6.1). See Networks. Nor is
 // a domain of one label, such as com.
 func (o *Observable) Decisive() bool {
@@ -29,7 +31,7 @@ func (o *Observable) Decisive() bool {
 		return false
 	}
 	switch o.Kind {
-	case IPv4Network, IPv6Network:
+	case Other, IPv4Network, IPv6Network:
 		return false
 	case DomainName:
 		return strings.Contains(o.Canonical, ".")
@@ -41,13 +43,12 @@ func (o *Observable) Decisive() bool {
 func (o *Observable) settles() bool { return o.Alone && !o.Negated && !o.Indirect }
 
 // Decisive returns the values that settle a pattern each by itself, as Decisive
-// of Observable has it. Of values that are equal, it returns the first; of kind
-// Other they are so only at the same path. p is what Parse returned.
+// of Observable has it. Of values that are equal, at whatever paths, it returns
+// the first. p is what Parse returned.
 func Decisive(p *Pattern) []Exact {
 	type identity struct {
-		kind                   ObservableKind
-		algorithm, value, path string
-		constant               ValueKind
+		kind             ObservableKind
+		algorithm, value string
 	}
 	var all []Exact
 	seen := map[identity]bool{}
@@ -55,10 +56,7 @@ func Decisive(p *Pattern) []Exact {
 		if !o.Decisive() {
 			return
 		}
-		id := identity{kind: o.Kind, algorithm: o.Algorithm, value: o.Canonical}
-		if o.Kind == Other {
-			id.path, id.constant = o.Path.String(), canonicalConstant(o.Constant).Kind
-		}
+		id := identity{o.Kind, o.Algorithm, o.Canonical}
 		if !seen[id] {
 			seen[id] = true
 			all = append(all, o.exact())
