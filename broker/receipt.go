@@ -2,12 +2,9 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
@@ -124,13 +121,7 @@ func (r *receipt) send() {
 // answer sends the receipt, in as much detail as one message can hold: ten
 // thousand objects with a hundred faults each would be told in hundreds of MB.
 func (r *receipt) answer() error {
-	for {
-		err := r.from.msg.Respond(r.encode())
-		if !errors.Is(err, nats.ErrMaxPayload) || r.brief == countsOnly {
-			return err
-		}
-		r.brief++
-	}
+	return r.from.msg.Respond(r.encode(int(r.h.conn.MaxPayload())))
 }
 
 // brevity is what a receipt leaves out.
@@ -154,13 +145,25 @@ func (b brevity) of(findings []stix.Finding) []stix.Finding {
 	return []stix.Finding{f}
 }
 
-// encode writes the api.Receipt. Lines of accepted objects, nearly all of
-// them, are appended by hand: at the hub's full rate the reflective encoder
-// would cost half a core. Every string written so is validated to need no
-// escaping: ids, versions, tokens and times.
-func (r *receipt) encode() []byte {
-	var accepted, duplicate, refused, retry int
-	b := make([]byte, 0, 256+len(r.lines)*300)
+// encode writes the api.Receipt in at most so many bytes, with less detail where
+// it would take more; the counts alone always go. One buffer serves all attempts,
+// and one that grows too large ends there.
+func (r *receipt) encode(most int) []byte {
+	b := make([]byte, 0, min(256+len(r.lines)*300, most+1024))
+	for r.brief = fullDetail; ; r.brief++ {
+		b = r.appendReceipt(b[:0], most)
+		if len(b) <= most || r.brief == countsOnly {
+			return b
+		}
+	}
+}
+
+// appendReceipt appends the api.Receipt, and leaves off once that takes more than
+// most bytes. Lines of accepted objects, nearly all of them, are appended by hand:
+// at the hub's full rate the reflective encoder would cost half a core. Every
+// string written so is validated to need no escaping: ids, versions, tokens and
+// times.
+func (r *receipt) appendReceipt(b []byte, most int) []byte {
 	r.explained = r.explained[:0]
 	b = append(b, `{"submission":"`...)
 	b = append(b, r.sub.id...)
@@ -168,35 +171,41 @@ func (r *receipt) encode() []byte {
 	b = append(b, r.sub.seat.Member...)
 	b = append(b, `","objects":[`...)
 	for i := range r.lines {
-		l := &r.lines[i]
-		if i > 0 && r.brief < countsOnly {
+		if r.brief == countsOnly {
+			break
+		}
+		if i > 0 {
 			b = append(b, ',')
 		}
-		switch l.outcome {
+		if b = r.appendLine(b, &r.lines[i]); len(b) > most {
+			return b
+		}
+	}
+	b = append(b, ']')
+	return append(r.appendCounts(b), '}')
+}
+
+func (r *receipt) appendCounts(b []byte) []byte {
+	var accepted, duplicate, refused int64
+	retry := false
+	for i := range r.lines {
+		switch l := &r.lines[i]; l.outcome {
 		case api.Accepted:
 			accepted++
 		case api.Duplicate:
 			duplicate++
 		default:
 			refused++
-			if len(l.findings) > 0 && retryable(l.findings[0].Code) {
-				retry++
-			}
-		}
-		if r.brief < countsOnly {
-			b = r.appendLine(b, l)
+			retry = retry || len(l.findings) > 0 && retryable(l.findings[0].Code)
 		}
 	}
-	b = append(b, `],"accepted":`...)
-	b = strconv.AppendInt(b, int64(accepted), 10)
-	b = append(b, `,"duplicate":`...)
-	b = strconv.AppendInt(b, int64(duplicate), 10)
-	b = append(b, `,"refused":`...)
-	b = strconv.AppendInt(b, int64(refused), 10)
-	if retry > 0 {
+	b = strconv.AppendInt(append(b, `,"accepted":`...), accepted, 10)
+	b = strconv.AppendInt(append(b, `,"duplicate":`...), duplicate, 10)
+	b = strconv.AppendInt(append(b, `,"refused":`...), refused, 10)
+	if retry {
 		b = append(b, `,"retry":true`...)
 	}
-	return append(b, '}')
+	return b
 }
 
 func (r *receipt) appendLine(b []byte, l *line) []byte {

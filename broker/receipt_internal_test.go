@@ -3,6 +3,9 @@ package broker
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,8 +62,8 @@ func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
 		}
 		want.Retry = retries > 0
 		var got, expect api.Receipt
-		if err := json.Unmarshal(r.encode(), &got); err != nil {
-			t.Fatalf("not JSON: %v\n%s", err, r.encode())
+		if err := json.Unmarshal(r.encode(math.MaxInt32), &got); err != nil {
+			t.Fatalf("not JSON: %v\n%s", err, r.encode(math.MaxInt32))
 		}
 		b, err := json.Marshal(want)
 		if err != nil {
@@ -76,6 +79,46 @@ func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// A receipt of which full detail would take hundreds of MB is told in less,
+// without ever having been written out.
+func TestAReceiptTakesMemoryByWhatOneMessageHolds(t *testing.T) {
+	findings := make([]stix.Finding, 100)
+	for i := range findings {
+		findings[i] = stix.Finding{Severity: stix.Error, Code: "custom-property", Path: "/objects/1234/x_property", Section: "STIX 2.1 §11.1", Message: strings.Repeat("m", 200)}
+	}
+	s := &submission{id: "11111111-2222-4333-8444-555555555555", seat: &policy.Seat{Member: "sg"}, objects: make([]object, 10_000)}
+	for name, c := range map[string]struct {
+		outcome api.Outcome
+		most    int
+		want    brevity
+	}{
+		"refused": {api.Refused, 9 << 20, firstFinding}, "refused, in less": {api.Refused, 3 << 20, codesOnly},
+		"refused, in little": {api.Refused, 1 << 16, countsOnly}, "accepted": {api.Accepted, 2 << 20, firstFinding},
+	} {
+		r := &receipt{sub: s}
+		for i := range s.objects {
+			l := line{object: i, stream: -1, outcome: c.outcome, place: catalog.Place{Level: stix.Clear}}
+			if s.objects[i].warnings = findings; c.outcome == api.Refused {
+				l.findings, s.objects[i].warnings = findings, nil
+			}
+			r.lines = append(r.lines, l)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b := r.encode(c.most)
+		runtime.ReadMemStats(&after)
+		took := int(after.TotalAlloc - before.TotalAlloc)
+		t.Logf("%s: %d bytes, %d allocated", name, len(b), took)
+		if took > 8*c.most+1<<20 || len(b) > c.most || r.brief != c.want {
+			t.Errorf("%s: %d bytes allocated for %d of at most %d, brevity %d", name, took, len(b), c.most, r.brief)
+		}
+		var got api.Receipt
+		if err := json.Unmarshal(b, &got); err != nil || got.Accepted+got.Refused != len(s.objects) {
+			t.Errorf("%s: %d told, %v", name, got.Accepted+got.Refused, err)
+		}
+	}
 }
 
 // RED to three members has three lines of one object, and what was stored before
