@@ -119,7 +119,7 @@ func (in *intake) accept(a arrival) {
 		in.done(a.msg)
 		return
 	}
-	s := &submission{id: uuid.NewString(), region: region, seat: seat, payload: a.msg.Data}
+	s := &submission{id: uuid.NewString(), at: a.at, region: region, seat: seat, payload: a.msg.Data}
 	f := in.examine(s, a)
 	r := newReceipt(h, s, a)
 	if f != nil {

@@ -110,6 +110,17 @@ func TestWhatHasVersionsIsNotTakenWithoutThem(t *testing.T) {
 	expect(t, "one that never had versions", sg.submit(bundle(bare(own(versionOf(3, 1)))), "asean"), ok)
 }
 
+func TestNoVersionIsFromTheFuture(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Publisher, stix.Green)
+	at := func(d time.Duration) string {
+		return strings.Replace(versionOf(1, 2), day(2), time.Now().Add(d).UTC().Format("2006-01-02T15:04:05.000Z"), 1)
+	}
+	expect(t, "the end of time", sg.submit(bundle(strings.Replace(versionOf(1, 2), day(2), "9999-12-31T23:59:59.999Z", 1)), "asean"), "refused in-the-future")
+	expect(t, "the day after tomorrow", sg.submit(bundle(at(25*time.Hour)), "asean"), "refused in-the-future")
+	expect(t, "a clock that is ahead", sg.submit(bundle(at(23*time.Hour)), "asean"), "accepted green asean")
+}
+
 // An object that is refused, by whatever rule, is held against no other.
 func TestARefusedVersionDoesNotSinkItsNeighbours(t *testing.T) {
 	h := newTestHub(t)

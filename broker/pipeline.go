@@ -1,7 +1,7 @@
 package broker
 
 import (
-	"slices"
+	"time"
 
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
@@ -14,6 +14,7 @@ import (
 var pipeline = []stage{
 	{"decode", (*Hub).decode},       // split into objects, bytes untouched
 	{"validate", (*Hub).validate},   // STIX 2.1, each object by itself
+	{"date", (*Hub).date},           // nothing from the future
 	{"speak", (*Hub).speak},         // nobody speaks for another member
 	{"mark", (*Hub).mark},           // effective TLP of each object
 	{"together", (*Hub).together},   // STIX 2.1, the objects beside each other
@@ -30,6 +31,7 @@ type stage struct {
 // submission is one request on its way through the pipeline.
 type submission struct {
 	id      string
+	at      time.Time      // when it arrived
 	region  *policy.Region // the directory when it arrived; one state for all stages
 	seat    *policy.Seat
 	payload []byte
@@ -105,7 +107,27 @@ func (o *object) refuseErrors() []stix.Finding {
 	if o.ok() {
 		o.refused = o.Findings[:errors:errors]
 	}
-	return o.Findings[errors:]
+	return o.Findings[errors:len(o.Findings):len(o.Findings)]
+}
+
+// maxAhead is how far the clocks of publishers may be ahead of the hub's.
+const maxAhead = 24 * time.Hour
+
+// date refuses what gives itself a time to come. The newest version is an object's
+// state, and a revocation must be the newest: one version of the year 9999 could
+// never be revoked.
+func (h *Hub) date(s *submission) *stix.Finding {
+	limit := s.at.Add(maxAhead)
+	for i := range s.objects {
+		o := &s.objects[i]
+		if !o.ok() {
+			continue
+		}
+		if path := o.DatedAfter(limit); path != "" {
+			o.refuse(o.finding("in-the-future", path, "this is more than 24 hours after the hub's time: correct it, and look at the clock that it came from"))
+		}
+	}
+	return nil
 }
 
 // together refuses what breaks a MUST beside other objects of the submission,
@@ -122,7 +144,7 @@ func (h *Hub) together(s *submission) *stix.Finding {
 	stix.Together(passed)
 	for i := range s.objects {
 		o := &s.objects[i]
-		o.warnings = slices.Concat(o.refuseErrors(), o.warnings)
+		o.warnings = append(o.refuseErrors(), o.warnings...)
 	}
 	return nil
 }

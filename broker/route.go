@@ -27,14 +27,14 @@ func (h *Hub) RouteAs(q api.RouteAs) (api.Route, error) {
 		return api.Route{}, notFound("member", q.From, "selat member list")
 	}
 	seat := &policy.Seat{Name: q.From + "/route", Member: q.From, Kind: policy.Publisher, Standing: policy.Organization, Ceiling: stix.Clear}
-	s := &submission{region: r, seat: seat, payload: q.Payload, to: q.To, asked: q.Unmarked}
+	s := &submission{at: time.Now(), region: r, seat: seat, payload: q.Payload, to: q.To, asked: q.Unmarked}
 	return h.explain(s, true, ""), nil
 }
 
 // answerRoute explains the same to a seat: about members, and only those it
 // may know of.
 func (h *Hub) answerRoute(_ context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
-	s := &submission{region: h.Region(), seat: seat, payload: m.Data}
+	s := &submission{at: time.Now(), region: h.Region(), seat: seat, payload: m.Data}
 	f := s.readHeaders(m.Header)
 	if no := s.region.MaySubmit(seat); no != nil {
 		f = &stix.Finding{Code: no.Code, Message: no.Message}

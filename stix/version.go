@@ -1,6 +1,9 @@
 package stix
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Ordering is how one version of an object stands to another.
 type Ordering uint8
@@ -77,6 +80,22 @@ func Instant(timestamp string) string {
 	digits := fraction([]byte(timestamp))
 	padding := "000"[min(len(digits), 3):]
 	return timestamp[:secondsLen] + "." + string(digits) + padding + "Z"
+}
+
+// DatedAfter tells which of the times that an object gives itself, created and
+// modified, is after an instant: "/created", "/modified", or "" for neither. To a
+// cyber-observable both are properties like any other, and not looked at.
+func (o *Object) DatedAfter(t time.Time) string {
+	if st := structures[o.Type]; st != nil && st.class == observable {
+		return ""
+	}
+	limit := t.UTC().AppendFormat(nil, "2006-01-02T15:04:05.000000000Z")
+	for _, p := range []struct{ path, time string }{{"/created", o.Created}, {"/modified", o.Modified}} {
+		if b := []byte(p.time); validTimestamp(b) && compareTimestamps(b, limit) > 0 {
+			return p.path
+		}
+	}
+	return ""
 }
 
 // Standing is what a set of versions of one object amounts to.

@@ -3,6 +3,7 @@ package stix
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -105,4 +106,24 @@ func TestAnInstantHasOneSpelling(t *testing.T) {
 			t.Fatalf("%s is %s and %s is %s", a, Instant(a), b, Instant(b))
 		}
 	})
+}
+
+func TestWhatIsDatedAfterAnInstant(t *testing.T) {
+	limit := time.Date(2026, 1, 2, 0, 0, 0, 5e5, time.FixedZone("", 0))
+	for name, c := range map[string]struct {
+		o    *Object
+		want string
+	}{
+		"the instant itself is not":            {&Object{Type: "note", Created: day1, Modified: "2026-01-02T00:00:00.0005Z"}, ""},
+		"a moment later is":                    {&Object{Type: "note", Created: day1, Modified: "2026-01-02T00:00:00.00050001Z"}, "/modified"},
+		"created is told first":                {&Object{Type: "x-foo", Created: day3, Modified: day3}, "/created"},
+		"a marking-definition has only that":   {&Object{Type: "marking-definition", Created: "9999-12-31T23:59:59.999Z"}, "/created"},
+		"to an observable they mean nothing":   {&Object{Type: "file", Created: day3, Modified: day3}, ""},
+		"what is no time is refused elsewhere": {&Object{Type: "x-foo", Created: "zzzz"}, ""},
+		"nothing is after nothing":             {&Object{Type: "x-foo"}, ""},
+	} {
+		if got := c.o.DatedAfter(limit); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
 }
