@@ -56,7 +56,7 @@ func indicatorValues(raw []byte, now time.Time) ([]valueJSON, error) {
 		if o.Negated && o.Operator != pattern.NotEqual {
 			operator = "NOT " + operator
 		}
-		settles := !over && o.Alone && !o.Negated && !o.Indirect && (o.Operator == pattern.Equal || o.Operator == pattern.In)
+		settles := !over && o.Decisive()
 		values = append(values, valueJSON{
 			Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path.String(),
 			Operator: operator, Decisive: &settles, Revoked: indicator.Revoked, Until: indicator.Until,
