@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,7 +34,9 @@ func newStixValidateCmd() *cobra.Command {
 what is wrong, where, and by which section of the standard. An error is a broken
 MUST: the hub would refuse the object. A warning is a broken SHOULD: it would
 pass. The bundle around objects is told of as well, after them; the hub itself
-passes over it. TLP and audience are not looked at: see selat stix tlp and selat
+passes over it. Versions of one object are held against each other, at the end,
+where there are no more than 10,000 objects that have versions; the hub holds
+them against what was published too. TLP and audience are not looked at: see selat stix tlp and selat
 route. Files of any size are read in little memory.
 
 With --json there is a line for each finding and one with the totals; byte and
@@ -102,7 +105,9 @@ func validate(cmd *cobra.Command, o *validateOptions, files []string) error {
 	progress := newStixProgress(cmd, o.quiet)
 	reading := &stixReading{sources: sources, progress: progress, bundles: true}
 	totals := &validateTotals{Codes: map[string]int{}}
+	versions := &versionsRead{most: versionsMost}
 	unread := reading.each(cmd.Context(), func(it *stixItem) error {
+		versions.add(it)
 		findings := totals.count(it, o.strict)
 		if o.quiet {
 			findings = slices.DeleteFunc(findings, func(f stix.Finding) bool { return f.Severity != stix.Error })
@@ -113,10 +118,28 @@ func validate(cmd *cobra.Command, o *validateOptions, files []string) error {
 		progress.finish()
 		return out.item(it, placed(it, findings))
 	})
-	if err := errors.Join(unread, out.end(totals, unread)); err != nil {
+	told := tellVersions(versions, totals, out, o.strict)
+	if err := errors.Join(unread, told, out.end(totals, unread)); err != nil {
 		return err
 	}
+	if versions.over && !o.quiet {
+		fmt.Fprintf(cmd.ErrOrStderr(), "selat: there are more than %d objects: their versions were not held against each other\n", versionsMost)
+	}
 	return totals.exit()
+}
+
+// tellVersions tells of versions that contradict others, at their objects.
+func tellVersions(versions *versionsRead, totals *validateTotals, out validateOutput, strict bool) error {
+	for _, v := range versions.contradictions() {
+		findings := v.findings()
+		if totals.tally(findings, strict) && !(strict && v.warned) {
+			totals.Invalid++ // it was not counted before
+		}
+		if err := out.item(v.stixItem, placed(v.stixItem, findings)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newValidateOutput(cmd *cobra.Command, o *validateOptions) (validateOutput, error) {
@@ -137,7 +160,19 @@ func (t *validateTotals) count(it *stixItem, strict bool) []stix.Finding {
 	if it.number >= 0 {
 		t.Objects++
 	}
-	findings, broken := it.findings(), false
+	findings := it.findings()
+	switch broken := t.tally(findings, strict); {
+	case broken && it.number >= 0:
+		t.Invalid++
+	case broken:
+		t.Bundles++
+	}
+	return findings
+}
+
+// tally counts findings, warnings made errors if strict, and tells whether
+// there is an error among them.
+func (t *validateTotals) tally(findings []stix.Finding, strict bool) (broken bool) {
 	for i := range findings {
 		f := &findings[i]
 		if strict {
@@ -151,13 +186,7 @@ func (t *validateTotals) count(it *stixItem, strict bool) []stix.Finding {
 			t.Warnings++
 		}
 	}
-	switch {
-	case broken && it.number >= 0:
-		t.Invalid++
-	case broken:
-		t.Bundles++
-	}
-	return findings
+	return broken
 }
 
 func (t *validateTotals) exit() error {

@@ -173,3 +173,31 @@ func feedBundle(w io.Writer, size int) (peak uint64, err error) {
 	_, err = io.WriteString(w, "]}\n")
 	return peak, err
 }
+
+func TestMoreVersionsThanAreHeldAreLeftAlone(t *testing.T) {
+	version := func(modified string, findings ...stix.Finding) *stixItem {
+		return &stixItem{object: &stix.Object{
+			Type: "identity", ID: "identity--00000000-0000-4000-8000-000000000001", Created: modified, Modified: modified, Findings: findings,
+		}}
+	}
+	first, second := version("2026-01-01T00:00:00Z"), version("2026-01-02T00:00:00Z")
+	for _, c := range []struct {
+		items []*stixItem
+		most  int
+		want  int
+		over  bool
+	}{
+		{[]*stixItem{first, second}, 2, 1, false},
+		{[]*stixItem{first, second}, 1, 0, true},
+		{[]*stixItem{first, version("2026-01-02T00:00:00Z", stix.Finding{Severity: stix.Error})}, 1, 0, false},
+		{nil, 1, 0, false},
+	} {
+		v := &versionsRead{most: c.most}
+		for _, it := range c.items {
+			v.add(it)
+		}
+		if got := len(v.contradictions()); got != c.want || v.over != c.over {
+			t.Errorf("of %d, at most %d: %d contradictions, over %v", len(c.items), c.most, got, v.over)
+		}
+	}
+}
