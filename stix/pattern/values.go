@@ -11,6 +11,7 @@ import (
 // it among other things. To block or to alert on values, take those of Decisive.
 type Observable struct {
 	Path     Path     // what is compared, from the type of object on
+	PathText string   // Path in its canonical spelling, one string for all constants of a comparison
 	Operator Operator // by which; of a set, In for each value of it
 	// Negated tells that NOT stands before the operator or that it is !=: the
 	// pattern is met by what differs from the value.
@@ -71,48 +72,65 @@ func (k ObservableKind) String() string { return observableKinds[k] }
 
 // Values returns the constants that a pattern names in the order of writing,
 // each as often as it is written, for each time it is bound in another way. Of
-// a set it returns every element; EXISTS has none. p is what Parse returned.
+// a set it returns every element; EXISTS has none. Time and memory are linear in
+// the pattern, in which every value takes two bytes or more. p is what Parse
+// returned.
 func Values(p *Pattern) []Observable {
-	var all []Observable
-	eachValue(p.Root, true, func(o *Observable) { all = append(all, *o) })
+	count := 0
+	eachComparison(p.Root, true, func(c *Comparison, _ bool) { count += len(c.Values) })
+	all := make([]Observable, 0, count)
+	eachValue(p, func(o *Observable) { all = append(all, *o) })
 	return all
 }
 
-// eachValue calls yield for each constant of o with what it may not keep.
-func eachValue(o *Observation, alone bool, yield func(*Observable)) {
+// eachValue calls yield for each constant of p with what it may not keep.
+func eachValue(p *Pattern, yield func(*Observable)) {
+	eachComparison(p.Root, true, func(c *Comparison, alone bool) {
+		if len(c.Values) == 0 {
+			return
+		}
+		o := Observable{
+			Path:     c.Path,
+			PathText: c.Path.String(),
+			Operator: c.Op,
+			Negated:  c.Not || c.Op == NotEqual,
+			Alone:    alone,
+			Indirect: c.Path.isIndirect(),
+		}
+		r := newReading(c)
+		for _, v := range c.Values {
+			o.Constant, o.Bytes = v, bytesOf(v)
+			o.Kind, o.Algorithm, o.Canonical = r.read(v)
+			yield(&o)
+		}
+	})
+}
+
+// eachComparison calls yield for each comparison of o, and tells it whether one
+// observation that meets the comparison meets all, which it does not unless
+// alone.
+func eachComparison(o *Observation, alone bool, yield func(c *Comparison, alone bool)) {
 	for _, q := range o.Qualifiers {
 		if q.Kind == StartStop || q.Kind == Repeats && q.Times > 1 {
 			alone = false
 		}
 	}
 	if o.Op == Test {
-		eachValueOf(o.Condition, alone, yield)
+		eachComparisonOf(o.Condition, alone, yield)
 		return
 	}
 	for _, operand := range o.Operands {
-		eachValue(operand, alone && o.Op == ObservationOr, yield)
+		eachComparison(operand, alone && o.Op == ObservationOr, yield)
 	}
 }
 
-func eachValueOf(c *Condition, alone bool, yield func(*Observable)) {
-	if c.Op != Compare {
-		for _, operand := range c.Operands {
-			eachValueOf(operand, alone && c.Op == Or, yield)
-		}
+func eachComparisonOf(c *Condition, alone bool, yield func(c *Comparison, alone bool)) {
+	if c.Op == Compare {
+		yield(c.Comparison, alone)
 		return
 	}
-	comparison := c.Comparison
-	o := Observable{
-		Path:     comparison.Path,
-		Operator: comparison.Op,
-		Negated:  comparison.Not || comparison.Op == NotEqual,
-		Alone:    alone,
-		Indirect: comparison.Path.isIndirect(),
-	}
-	for _, v := range comparison.Values {
-		o.Constant, o.Bytes = v, bytesOf(v)
-		o.Kind, o.Algorithm, o.Canonical = readConstant(&comparison.Path, comparison.Op, v)
-		yield(&o)
+	for _, operand := range c.Operands {
+		eachComparisonOf(operand, alone && c.Op == Or, yield)
 	}
 }
 

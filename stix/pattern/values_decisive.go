@@ -12,7 +12,8 @@ type Exact struct {
 	Algorithm string // of hashes
 	Value     string // as Canonical of Observable
 	Path      Path
-	Pos       int // in the pattern's source
+	PathText  string // as of Observable
+	Pos       int    // in the pattern's source
 }
 
 // Decisive reports whether the value settles its pattern by itself, and so is
@@ -52,7 +53,7 @@ func Decisive(p *Pattern) []Exact {
 	}
 	var all []Exact
 	seen := map[identity]bool{}
-	eachValue(p.Root, true, func(o *Observable) {
+	eachValue(p, func(o *Observable) {
 		if !o.Decisive() {
 			return
 		}
@@ -77,7 +78,7 @@ func Decisive(p *Pattern) []Exact {
 func Networks(p *Pattern) []Exact {
 	var all []Exact
 	seen := map[netip.Prefix]bool{}
-	eachValue(p.Root, true, func(o *Observable) {
+	eachValue(p, func(o *Observable) {
 		if !o.settles() || o.Operator != IsSubset {
 			return
 		}
@@ -115,5 +116,5 @@ func (o *Observable) network() (netip.Prefix, bool) {
 }
 
 func (o *Observable) exact() Exact {
-	return Exact{Kind: o.Kind, Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path, Pos: o.Constant.Pos}
+	return Exact{Kind: o.Kind, Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path, PathText: o.PathText, Pos: o.Constant.Pos}
 }

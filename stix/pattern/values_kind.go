@@ -7,43 +7,67 @@ import (
 	"strings"
 )
 
-// readConstant returns what a constant is at the end of a path, with its
-// algorithm if it is a hash, and in the spelling of its kind.
-func readConstant(path *Path, op Operator, v Value) (kind ObservableKind, algorithm, canonical string) {
-	v = canonicalConstant(v)
-	if v.Kind == String {
-		canonical = canonicalText(*path, op, v.Text)
-	} else {
-		canonical = v.Text
-	}
-	switch op {
+// A reading is how the constants of one comparison are read. It is made once
+// for all of them, since paths may be long and constants many.
+type reading struct {
+	comparison *Comparison
+	readers    []reader       // of strings: the first that takes one
+	hash       string         // the algorithm as it is written, if it is about hashes
+	hashKind   ObservableKind // of these
+	number     bool           // of an autonomous system
+}
+
+// A reader returns the kind and canonical spelling of a string, or Other.
+type reader func(s string) (ObservableKind, string)
+
+func newReading(c *Comparison) reading {
+	r := reading{comparison: c}
+	switch c.Op {
 	case Equal, NotEqual, In, IsSubset, IsSuperset:
 	default:
-		return Other, "", canonical
+		return r
 	}
-	subject, steps := path.subject()
+	subject, steps := c.Path.subject()
 	switch {
 	case len(steps) == 1 && steps[0].Kind == Property:
-		kind, canonical = readProperty(subject, steps[0].Name, v, canonical)
-		return kind, "", canonical
-	case v.Kind != String:
-		return Other, "", canonical
+		r.readers = readers[subject+":"+steps[0].Name]
+		r.number = subject == "autonomous-system" && steps[0].Name == "number"
 	case len(steps) == 2 && steps[0].Name == "hashes" && steps[1].Kind == Property:
-		kind = FileHash
 		switch subject {
 		case "x509-certificate":
-			kind = CertificateHash
+			r.hash, r.hashKind = steps[1].Name, CertificateHash
 		case "file", "artifact", referred:
-		default:
-			return Other, "", canonical
-		}
-		if algorithm, value, ok := readHash(steps[1].Name, v.Text); ok {
-			return kind, algorithm, value
+			r.hash, r.hashKind = steps[1].Name, FileHash
 		}
 	case subject == "network-traffic" && isUserAgent(steps):
-		return UserAgent, "", canonical
+		r.readers = userAgentReaders
 	}
-	return Other, "", canonical
+	return r
+}
+
+// read returns what a constant is, with its algorithm if it is a hash, and in
+// the spelling of its kind.
+func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical string) {
+	v = canonicalConstant(v)
+	if v.Kind != String {
+		if r.number && v.Kind == Integer {
+			if _, err := strconv.ParseUint(v.Text, 10, 32); err == nil {
+				return ASNumber, "", v.Text
+			}
+		}
+		return Other, "", v.Text
+	}
+	for _, read := range r.readers {
+		if kind, text := read(v.Text); kind != Other {
+			return kind, "", text
+		}
+	}
+	if r.hash != "" {
+		if algorithm, value, ok := readHash(r.hash, v.Text); ok {
+			return r.hashKind, algorithm, value
+		}
+	}
+	return Other, "", canonicalText(r.comparison.Path, r.comparison.Op, v.Text)
 }
 
 // Subjects of a comparison that only the value tells.
@@ -82,56 +106,39 @@ func (p *Path) subject() (string, []Step) {
 	return subject, steps
 }
 
-// readProperty reads a constant that a property of the subject is compared with.
-func readProperty(subject, property string, v Value, canonical string) (ObservableKind, string) {
-	if v.Kind != String {
-		if subject == "autonomous-system" && property == "number" && v.Kind == Integer {
-			if _, err := strconv.ParseUint(canonical, 10, 32); err == nil {
-				return ASNumber, canonical
-			}
-		}
-		return Other, canonical
-	}
-	var readers []func(string) (ObservableKind, string)
-	switch subject + ":" + property {
-	case "ipv4-addr:value":
-		readers = append(readers, readIPv4Kind)
-	case "ipv6-addr:value":
-		readers = append(readers, readIPv6Kind)
-	case "domain-name:value":
-		readers = append(readers, readDomain)
-	case "url:value":
-		readers = append(readers, readURL)
-	case "email-addr:value":
-		readers = append(readers, readEmail)
-	case "mac-addr:value":
-		readers = append(readers, readMAC)
-	case endpoint + ":value":
-		readers = append(readers, readIPv4Kind, readIPv6Kind, readMAC, readDottedDomain)
-	case referred + ":value":
-		readers = append(readers, readIPv4Kind, readIPv6Kind, readMAC, readEmail, readURL, readDottedDomain)
-	case "file:name":
-		return named(FileName, v.Text)
-	case "directory:path":
-		return named(DirectoryPath, v.Text)
-	case "mutex:name":
-		return named(MutexName, v.Text)
-	case "windows-registry-key:key":
-		return named(RegistryKey, canonical)
-	}
-	for _, read := range readers {
-		if kind, text := read(v.Text); kind != Other {
-			return kind, text
-		}
-	}
-	return Other, canonical
+// readers holds how strings are read at a property of a subject.
+var readers = map[string][]reader{
+	"ipv4-addr:value":          {readIPv4Kind},
+	"ipv6-addr:value":          {readIPv6Kind},
+	"domain-name:value":        {readDomain},
+	"url:value":                {readURL},
+	"email-addr:value":         {readEmail},
+	"mac-addr:value":           {readMAC},
+	endpoint + ":value":        {readIPv4Kind, readIPv6Kind, readMAC, readDottedDomain},
+	referred + ":value":        {readIPv4Kind, readIPv6Kind, readMAC, readEmail, readURL, readDottedDomain},
+	"file:name":                {named(FileName)},
+	"directory:path":           {named(DirectoryPath)},
+	"mutex:name":               {named(MutexName)},
+	"windows-registry-key:key": {readRegistryKey},
 }
 
-func named(kind ObservableKind, s string) (ObservableKind, string) {
+var userAgentReaders = []reader{named(UserAgent)}
+
+// named takes any name but the empty one, as it is written.
+func named(kind ObservableKind) reader {
+	return func(s string) (ObservableKind, string) {
+		if s == "" {
+			return Other, s
+		}
+		return kind, s
+	}
+}
+
+func readRegistryKey(s string) (ObservableKind, string) {
 	if s == "" {
 		return Other, s
 	}
-	return kind, s
+	return RegistryKey, foldCase(s)
 }
 
 func readIPv4Kind(s string) (ObservableKind, string) {
@@ -236,39 +243,6 @@ func readMAC(s string) (ObservableKind, string) {
 	}
 	return MACAddress, mac.String()
 }
-
-// hexHashes holds, by their names without hyphens, the hashes that are written
-// in hex: under the name of hash-algorithm-ov or in common use, and with how
-// many digits.
-var hexHashes = map[string]struct {
-	name   string
-	digits int
-}{
-	"MD5": {"MD5", 32}, "SHA1": {"SHA-1", 40},
-	"SHA224": {"SHA-224", 56}, "SHA256": {"SHA-256", 64}, "SHA384": {"SHA-384", 96}, "SHA512": {"SHA-512", 128},
-	"SHA3224": {"SHA3-224", 56}, "SHA3256": {"SHA3-256", 64}, "SHA3384": {"SHA3-384", 96}, "SHA3512": {"SHA3-512", 128},
-}
-
-// readHash reads a hash under any usual spelling of its algorithm's name.
-func readHash(name, s string) (algorithm, value string, ok bool) {
-	if len(name) > 16 || len(s) > 160 {
-		return "", "", false
-	}
-	name = strings.NewReplacer("-", "", "_", "").Replace(strings.ToUpper(name))
-	switch name {
-	case "SSDEEP":
-		size, _, parts := strings.Cut(s, ":")
-		return name, s, parts && strings.Trim(size, "0123456789") == "" && size != "" && strings.Count(s, ":") == 2
-	case "TLSH":
-		s = strings.ToUpper(s)
-		digits := strings.TrimPrefix(s, "T1")
-		return name, s, len(digits) == 70 && isHexText(digits)
-	}
-	h, known := hexHashes[name]
-	return h.name, strings.ToLower(s), known && len(s) == h.digits && isHexText(s)
-}
-
-func isHexText(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
 // isUserAgent reports whether the steps lead to the header of an HTTP request
 // (STIX 2.1 §6.12.2), or to one of its values.

@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +96,7 @@ func TestValuesAreGivenInOrderOfWritingWithWhatBindsThem(t *testing.T) {
 	var got []string
 	for _, o := range Values(parsed(t, source)) {
 		got = append(got, fmt.Sprintf("%s %s %q %x negated=%t alone=%t indirect=%t %s",
-			o.Path.String(), o.Operator, o.Constant.Text, o.Bytes, o.Negated, o.Alone, o.Indirect, source[o.Constant.Pos:o.Constant.Pos+2]))
+			o.PathText, o.Operator, o.Constant.Text, o.Bytes, o.Negated, o.Alone, o.Indirect, source[o.Constant.Pos:o.Constant.Pos+2]))
 	}
 	want := []string{
 		`url:value IN "x"  negated=true alone=false indirect=false 'x`,
@@ -106,6 +107,48 @@ func TestValuesAreGivenInOrderOfWritingWithWhatBindsThem(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestAllocationGrowsNoFasterThanThePattern(t *testing.T) {
+	list := func(n int, format string) string { return strings.Join(numbered(n, format), ", ") }
+	allocated := func(source string) float64 {
+		p := parsed(t, source)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		Values(p)
+		Decisive(p)
+		Networks(p)
+		runtime.ReadMemStats(&after)
+		return float64(after.TotalAlloc - before.TotalAlloc)
+	}
+	for _, c := range []struct {
+		name   string
+		source func(n int) string
+	}{
+		{"many constants at a long path", func(n int) string {
+			return "[file:b" + strings.Repeat(".b", n) + " IN (" + list(n, "%d") + ")]"
+		}},
+		{"many constants behind many references", func(n int) string {
+			return "[file:b_ref" + strings.Repeat(".b_ref", n) + ".value IN (" + list(n, "'%d.example'") + ")]"
+		}},
+		{"many constants at a long name", func(n int) string {
+			return "[file:'" + strings.Repeat("b", n) + "' IN (" + list(n, "%d") + ")]"
+		}},
+		{"many hashes of an unknown kind", func(n int) string {
+			return "[file:hashes.'" + strings.Repeat("b", n) + "' IN (" + list(n, "'%d'") + ")]"
+		}},
+		{"many decisive values", func(n int) string { return "[file:name IN (" + list(n, "'%d'") + ")]" }},
+		{"many networks", func(n int) string {
+			return "[" + strings.Join(numbered(n, "ipv6-addr:value ISSUBSET '2001:db8::%x'"), " OR ") + "]"
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			little, much := allocated(c.source(1000)), allocated(c.source(10000))
+			if much > 20*little {
+				t.Errorf("ten times the pattern takes %.0f times the memory: %.0f and %.0f bytes", much/little, little, much)
+			}
+		})
 	}
 }
 
