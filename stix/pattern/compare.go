@@ -98,20 +98,26 @@ func (c *constant) compare(value any) (order int, ok bool, err error) {
 type predicate struct {
 	typ       string
 	steps     []Step
+	branches  int // steps up to the last [*]
 	op        Operator
 	not       bool
 	constants []constant
+	strings   map[string]bool // the constants of a set of strings
 	like      likePattern
 	search    *search
 	network   netip.Prefix
 	pos       int
 }
 
-// newPredicate takes the size of a regular expression from what is left.
-func newPredicate(source *Comparison, left *int) (*predicate, error) {
+func (x *compiler) predicate(source *Comparison) (*predicate, error) {
 	c := &predicate{typ: source.Path.Type, steps: source.Path.Steps, op: source.Op, not: source.Not, pos: source.Pos}
 	fail := func(err error) (*predicate, error) {
 		return nil, fmt.Errorf("byte %d: %w", source.Pos, err)
+	}
+	for i := range c.steps {
+		if c.steps[i].Kind == AnyIndex {
+			c.branches = i + 1
+		}
 	}
 	for _, v := range source.Values {
 		k, err := newConstant(v)
@@ -127,6 +133,7 @@ func newPredicate(source *Comparison, left *int) (*predicate, error) {
 	switch c.op {
 	case In:
 		err = homogeneous(c.constants)
+		c.listStrings()
 	case Like, Matches, IsSubset, IsSuperset:
 		if c.constants[0].kind != String {
 			return fail(errors.New("the operator takes a string"))
@@ -135,7 +142,7 @@ func newPredicate(source *Comparison, left *int) (*predicate, error) {
 		case Like:
 			c.like = newLikePattern(text)
 		case Matches:
-			c.search, err = newSearch(text, left)
+			c.search, err = newSearch(text, &x.regex)
 		default:
 			var ok bool
 			if c.network, ok = parseNetwork(text); !ok {
@@ -147,6 +154,21 @@ func newPredicate(source *Comparison, left *int) (*predicate, error) {
 		return fail(err)
 	}
 	return c, nil
+}
+
+// branchesFrom tells whether the path may lead to several values from the i-th
+// step on.
+func (c *predicate) branchesFrom(i int) bool { return i < c.branches }
+
+// listStrings prepares a set of strings for strings.
+func (c *predicate) listStrings() {
+	if len(c.constants) < 2 || c.constants[0].kind != String {
+		return
+	}
+	c.strings = make(map[string]bool, len(c.constants))
+	for i := range c.constants {
+		c.strings[c.constants[i].text] = true
+	}
 }
 
 // homogeneous holds a set to one type of constant (STIX 2.1 §9.6.1), integers
@@ -165,39 +187,71 @@ func homogeneous(set []constant) error {
 // not compare, values are unequal and in no order, are in no set and match
 // nothing; NOT turns that round but for the operators of order, of which a value
 // is then neither one nor its contrary.
-func (c *predicate) holds(value any) (bool, error) {
+func (c *predicate) holds(value any, w *walk) (bool, error) {
 	switch c.op {
 	case Equal, NotEqual, In:
-		found, err := c.equalsOne(value)
+		found, err := c.equalsOne(value, w)
 		return found != (c.op == NotEqual) != c.not, err
 	case Greater, Less, GreaterOrEqual, LessOrEqual:
 		k := &c.constants[0]
-		order, ok, err := k.compare(value)
-		if err != nil || !ok || k.kind == Boolean {
+		if err := w.spend(k.cost(value)); err != nil {
 			return false, err
 		}
-		return c.inOrder(order) != c.not, nil
+		order, ok, err := k.compare(value)
+		if err != nil {
+			return false, c.located(err, w)
+		}
+		return ok && k.kind != Boolean && c.inOrder(order) != c.not, nil
 	case Like:
-		return c.isLike(value) != c.not, nil
+		found, err := c.isLike(value, w.budget)
+		return found != c.not, err
 	case Matches:
-		return c.isFound(value) != c.not, nil
+		found, err := c.isFound(value, w.budget)
+		return found != c.not, err
 	case IsSubset, IsSuperset:
 		return c.isWithin(value) != c.not, nil
 	}
 	return c.op == Exists, nil
 }
 
-func (c *predicate) equalsOne(value any) (bool, error) {
+func (c *predicate) located(err error, w *walk) error {
+	return fmt.Errorf("byte %d, %s: %w", c.pos, nameOf(w.observed.ID), err)
+}
+
+func (c *predicate) equalsOne(value any, w *walk) (bool, error) {
+	if text, ok := value.(string); ok && c.strings != nil {
+		return c.strings[text], w.spend(costOfReference + len(text)/16)
+	}
 	for i := range c.constants {
-		order, ok, err := c.constants[i].compare(value)
-		if err != nil {
+		k := &c.constants[i]
+		if err := w.spend(k.cost(value)); err != nil {
 			return false, err
+		}
+		order, ok, err := k.compare(value)
+		if err != nil {
+			return false, c.located(err, w)
 		}
 		if ok && order == 0 {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// cost returns the steps that it takes to compare a value.
+func (c *constant) cost(value any) int {
+	switch v := value.(type) {
+	case string:
+		if c.kind == String {
+			return 1 + min(len(v), len(c.text))/64
+		}
+		return 2 + len(v)/4 // its code points are read
+	case number:
+		return 4 + (len(v)+len(c.text))/8
+	case []byte:
+		return 1 + min(len(v), len(c.binary))/64
+	}
+	return 1
 }
 
 func (c *predicate) inOrder(order int) bool {
@@ -212,30 +266,33 @@ func (c *predicate) inOrder(order int) bool {
 	return order <= 0
 }
 
-func (c *predicate) isLike(value any) bool {
+func (c *predicate) isLike(value any, b *budget) (bool, error) {
 	switch v := value.(type) {
 	case string:
-		return c.like.matchesString(v)
+		return c.like.matchesString(v, b)
 	case []byte:
-		return c.like.matchesBinary(v)
+		return c.like.matchesBinary(v, b)
 	}
-	return false
+	return false, nil
 }
 
-func (c *predicate) isFound(value any) bool {
+func (c *predicate) isFound(value any, b *budget) (bool, error) {
 	switch v := value.(type) {
 	case string:
-		return c.search.findsIn(v)
+		return c.search.findsIn(v, b)
 	case []byte:
-		return c.search.findsInBinary(v)
+		return c.search.findsInBinary(v, b)
 	}
-	return false
+	return false, nil
 }
 
 // isWithin compares networks. A value that is no address or network, or of the
 // other version of IP, is neither subset nor superset.
 func (c *predicate) isWithin(value any) bool {
 	s, _ := value.(string)
+	if len(s) > maxNetwork {
+		return false
+	}
 	n, ok := parseNetwork(s)
 	if !ok {
 		return false
@@ -246,6 +303,9 @@ func (c *predicate) isWithin(value any) bool {
 	}
 	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
 }
+
+// maxNetwork is far more characters than a network is written with.
+const maxNetwork = 1000
 
 // parseNetwork reads an address or a network in CIDR notation, IPv4 or IPv6. An
 // address is a network of one.

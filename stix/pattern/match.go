@@ -16,10 +16,11 @@ type Binding []int
 
 // ErrUndecided is the error of a match given up because it went beyond its
 // bound: there may be a binding or not.
-var ErrUndecided = errors.New("the pattern was not decided within the bound on steps: match fewer observations, or a pattern with fewer operators and repetitions")
+var ErrUndecided = errors.New("the pattern was not decided within the bound on steps: match fewer observations, or a simpler pattern")
 
-// The bounds of one match. A step is one look at one observed-data for one test
-// of the pattern; this many take about a second, this many places 40 MB.
+// The bounds of one match. A step is what takes some 10 ns: to look at one
+// observed-data for one test, or at some bytes of a value. This many places take
+// 40 MB.
 const (
 	maxSteps  = 100_000_000
 	maxLeaves = 10_000    // tests, with what is repeated written out
@@ -27,6 +28,16 @@ const (
 )
 
 var errTooManyTests = fmt.Errorf("%w: it has too many tests, with its repetitions written out", ErrUndecided)
+
+// Match prepares the pattern and matches it once: see Matcher.Match. Its errors
+// are those of both.
+func (p *Pattern) Match(ctx context.Context, observed []Observed) (Binding, bool, error) {
+	m, err := p.Prepare()
+	if err != nil {
+		return nil, false, err
+	}
+	return m.Match(ctx, observed)
+}
 
 // Match looks for observations that meet the pattern (STIX 2.1 §9) and returns
 // the first binding found, or false if there is none.
@@ -44,26 +55,28 @@ var errTooManyTests = fmt.Errorf("%w: it has too many tests, with its repetition
 // Which of several bindings comes first: of OR the left side is preferred, then
 // the observations are taken in the order given. It is the same in every run.
 //
-// It is an error if a constant or qualifier of the pattern is not valid, which
-// parsing sees to already; if a set mixes types; if a regular expression is not
-// one of RE2, which knows no lookaround and no back-references; if a string is
-// held against a timestamp and is none, whatever else the pattern says;
-// ErrUndecided; and the context's error once it ends. Errors are bounded in
-// length and quote no values.
+// It is an error if a string is held against a timestamp and is none, whatever
+// else the pattern says; ErrUndecided; and the context's error once it ends.
+// Errors are bounded in length and quote no values.
 //
 // Testing takes time linear in the size of the pattern times that of the
 // observations. Binding them is quick where there is no FOLLOWEDBY and no
 // WITHIN over several tests, and where the order of time leaves little choice;
-// it is exponential at worst, and therefore bounded: it ends with ErrUndecided
-// after 100 million steps, about a second, or where the pattern, with every
-// REPEATS over operators written out, has over 10,000 tests, or where its tests
-// are passed over 4 million times. Within that bound the answer is exact.
-func (p *Pattern) Match(ctx context.Context, observed []Observed) (Binding, bool, error) {
-	m := &matching{ctx: ctx, observed: observed, timeline: newTimeline(observed), left: maxSteps, regex: maxRegexSize}
+// it is exponential at worst. Both are bounded: Match ends with ErrUndecided
+// after 100 million steps, which take a second and at worst four, or
+// where the pattern, with every REPEATS over operators written out, has over
+// 10,000 tests, or where its tests are passed over 4 million times. Within that
+// bound the answer is exact.
+func (p *Matcher) Match(ctx context.Context, observed []Observed) (Binding, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	m := &matching{budget: budget{ctx: ctx, left: maxSteps}, observed: observed, timeline: newTimeline(observed)}
+	m.walk.budget = &m.budget
 	for i := range observed {
 		m.total = sum(m.total, observed[i].Number)
 	}
-	root, err := m.prepare(p.Root, nil)
+	root, err := m.prepare(p.root)
 	if err != nil || root == nil {
 		return nil, false, err
 	}
@@ -87,24 +100,29 @@ func (p *Pattern) Match(ctx context.Context, observed []Observed) (Binding, bool
 
 // matching is one match under way.
 type matching struct {
-	ctx      context.Context
+	budget
+	walk     walk
 	observed []Observed
 	timeline timeline
 	total    int // observations in all
-	left     int // steps
 	places   int // candidates of all tests as written
-	regex    int // size of regular expressions that is left
 }
 
-// spend takes n steps.
-func (m *matching) spend(n int) error {
+// budget is what a match may still cost.
+type budget struct {
+	ctx  context.Context
+	left int // steps
+}
+
+// spend takes n steps, 0 or more. It looks at the context about every 10 ms.
+func (b *budget) spend(n int) error {
 	const between = 1 << 20 // two looks at the context
-	before := m.left / between
-	if m.left -= n; m.left < 0 {
+	before := b.left / between
+	if b.left -= n; b.left < 0 {
 		return ErrUndecided
 	}
-	if m.left/between != before {
-		return m.ctx.Err()
+	if b.left/between != before {
+		return b.ctx.Err()
 	}
 	return nil
 }

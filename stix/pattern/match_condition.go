@@ -3,7 +3,6 @@ package pattern
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"strings"
 )
 
@@ -14,28 +13,13 @@ type condition struct {
 	predicate *predicate
 }
 
-func newCondition(source *Condition, left *int) (*condition, error) {
-	c := &condition{op: source.Op}
-	if source.Op == Compare {
-		var err error
-		c.predicate, err = newPredicate(source.Comparison, left)
-		return c, err
-	}
-	for _, operand := range source.Operands {
-		x, err := newCondition(operand, left)
-		if err != nil {
-			return nil, err
-		}
-		c.operands = append(c.operands, x)
-	}
-	return c, nil
-}
-
 // met tells whether one object of the observation meets the condition, from
 // which all its paths then start (STIX 2.1 §9.5).
 func (c *condition) met(o *Observed, w *walk) (bool, error) {
 	w.observed = o
-	clear(w.known)
+	if w.known == nil || len(w.known) > 0 {
+		w.known = make(map[arrival]bool) // clearing would take as long as it once was
+	}
 	found := false
 	for _, x := range o.objects {
 		ok, err := c.metBy(x, w)
@@ -71,22 +55,30 @@ func (c *condition) metBy(x *object, w *walk) (bool, error) {
 // from x. Where the path leads nowhere it does not, whatever the operator, but
 // for NOT EXISTS (STIX 2.1 §9.6).
 func (c *predicate) metBy(x *object, w *walk) (bool, error) {
-	if x.typ != c.typ {
-		return false, nil
+	if err := w.spend(1); err != nil || x.typ != c.typ {
+		return false, err
 	}
 	w.predicate = c
 	found, err := w.from(x.properties, 0)
 	if err != nil {
-		return false, fmt.Errorf("byte %d, %s: %w", c.pos, nameOf(w.observed.ID), err)
+		return false, err
 	}
 	return found != (c.op == Exists && c.not), nil
 }
 
+// Steps of a match, beyond one for each comparison of each object.
+const (
+	costOfStep      = 2
+	costOfReference = 8
+	costOfKnown     = 32 // it bounds the memory for what is known to some 100 MB
+)
+
 // walk follows the path of a comparison through an observation. What it came to
-// at an object reached by reference it remembers, so that its time is at most
-// the length of the path times the size of the observation, however densely
-// the objects refer to each other.
+// at an object reached by reference it remembers where the path branches after
+// it, so that its time is at most the length of the path times the size of the
+// observation, however densely the objects refer to each other.
 type walk struct {
+	*budget
 	observed  *Observed
 	predicate *predicate
 	known     map[arrival]bool
@@ -105,8 +97,11 @@ type references []any
 // from tells whether the comparison holds for a value that the steps from the
 // i-th on lead to.
 func (w *walk) from(value any, i int) (bool, error) {
+	if err := w.spend(costOfStep); err != nil {
+		return false, err
+	}
 	if i == len(w.predicate.steps) {
-		return w.predicate.holds(value)
+		return w.predicate.holds(value, w)
 	}
 	switch step := &w.predicate.steps[i]; step.Kind {
 	case Property:
@@ -153,14 +148,18 @@ func anyOf(list []any, holds func(any) (bool, error)) (bool, error) {
 func (w *walk) member(name string, value any, i int) (bool, error) {
 	text, isText := value.(string)
 	switch {
-	case isText && strings.HasSuffix(name, "_hex"):
-		b, err := hex.DecodeString(text)
-		if err != nil {
-			return false, nil
+	case isText && (strings.HasSuffix(name, "_hex") || strings.HasSuffix(name, "_bin")):
+		if err := w.spend(len(text) / 8); err != nil {
+			return false, err
 		}
-		return w.from(b, i)
-	case isText && strings.HasSuffix(name, "_bin"):
-		b, err := base64.StdEncoding.DecodeString(text)
+		if strings.HasSuffix(name, "_bin") {
+			b, err := base64.StdEncoding.DecodeString(text)
+			if err != nil {
+				return false, nil
+			}
+			return w.from(b, i)
+		}
+		b, err := hex.DecodeString(text)
 		if err != nil {
 			return false, nil
 		}
@@ -169,6 +168,9 @@ func (w *walk) member(name string, value any, i int) (bool, error) {
 		return w.reference(value, i)
 	case strings.HasSuffix(name, "_refs"):
 		list, _ := value.([]any)
+		if err := w.spend(len(list)); err != nil {
+			return false, err
+		}
 		for _, ref := range list {
 			if id, ok := ref.(string); ok && w.observed.byID[id] != nil {
 				return w.from(references(list), i)
@@ -185,9 +187,18 @@ func (w *walk) reference(value any, i int) (bool, error) {
 	if x == nil {
 		return false, nil
 	}
+	if err := w.spend(costOfReference); err != nil {
+		return false, err
+	}
+	if !w.predicate.branchesFrom(i) {
+		return w.from(x.properties, i)
+	}
 	at := arrival{predicate: w.predicate, object: x, steps: i}
 	if found, seen := w.known[at]; seen {
 		return found, nil
+	}
+	if err := w.spend(costOfKnown); err != nil {
+		return false, err
 	}
 	found, err := w.from(x.properties, i)
 	if err == nil {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // series returns n observed-data at the given seconds, of values from 0 to
@@ -114,6 +116,58 @@ func TestARepetitionOfOperatorsThatIsTooLongIsGivenUp(t *testing.T) {
 	if !errors.Is(err, ErrUndecided) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// wide returns an observed-data of n files without a name.
+func wide(n int) []Observed {
+	x := &object{typ: "file", properties: map[string]any{"name": strings.Repeat("a", 1000)}}
+	return []Observed{{First: time.Unix(0, 0), Last: time.Unix(0, 0), Number: 1, objects: slices.Repeat([]*object{x}, n)}}
+}
+
+func TestComparisonsBeyondTheBoundAreGivenUp(t *testing.T) {
+	for name, source := range map[string]string{
+		"many comparisons":            "[file:size = 1" + strings.Repeat(" OR file:size = 1", 20_000) + "]",
+		"a set of bytes":              "[file:name IN (h'61'" + strings.Repeat(", h'61'", 20_000) + ")]",
+		"a large regular expression":  "[file:name MATCHES '" + strings.Repeat("a{900}", 3) + "b']",
+		"a long segment to be sought": "[file:name LIKE '%" + strings.Repeat("a", 500) + "_b%']",
+	} {
+		_, _, err := mustParse(t, source).Match(t.Context(), wide(5000))
+		if !errors.Is(err, ErrUndecided) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestASetOfStringsIsLookedUp(t *testing.T) {
+	var b strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "'%d', ", i)
+	}
+	p := mustParse(t, "[file:name IN ("+b.String()+"'a')]")
+	if _, matched, err := p.Match(t.Context(), wide(100_000)); matched || err != nil {
+		t.Error(matched, err)
+	}
+}
+
+func TestAMatcherServesManyGoroutines(t *testing.T) {
+	m, err := mustParse(t, "[x:v = 2] FOLLOWEDBY [x:v IN (0, 1)] REPEATS 2 TIMES").Prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	observed := series(60, 3, rising)
+	want, _, err := m.Match(t.Context(), observed)
+	if err != nil || want == nil {
+		t.Fatal(want, err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if got, _, err := m.Match(t.Context(), observed); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%v, %v, want %v", got, err, want)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestTheAnswerDoesNotChangeFromRunToRun(t *testing.T) {

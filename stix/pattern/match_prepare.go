@@ -1,10 +1,8 @@
 package pattern
 
 import (
-	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // node is an observation expression with its tests already made: of each is
@@ -29,90 +27,53 @@ const (
 	withinNode
 )
 
-// span is what START and STOP leave of time.
-type span struct{ start, stop time.Time }
-
-func (s span) overlaps(o *Observed) bool {
-	return s.start.Before(s.stop) && o.First.Before(s.stop) && !o.Last.Before(s.start)
-}
-
-// prepare makes the tests of an expression that stands under the spans. It
-// returns nil if nothing can meet it; all is tested nonetheless, for what is
-// wrong in one part must not depend on another.
-func (m *matching) prepare(o *Observation, spans []span) (*node, error) {
-	for i := range o.Qualifiers {
-		if q := &o.Qualifiers[i]; q.Kind == StartStop {
-			s, err := newSpan(q)
-			if err != nil {
-				return nil, err
-			}
-			spans = append(slices.Clip(spans), s)
-		}
-	}
-	n, err := m.unqualified(o, spans)
+// prepare makes the tests of an expression. It returns nil if nothing can meet
+// it; all is tested nonetheless, for what is said of the data in one part must
+// not depend on another.
+func (m *matching) prepare(e *expression) (*node, error) {
+	n, err := m.unqualified(e)
 	if err != nil {
 		return nil, err
 	}
-	for i := range o.Qualifiers {
-		if n, err = m.qualified(n, &o.Qualifiers[i]); err != nil {
-			return nil, err
-		}
+	for i := range e.qualifiers {
+		n = m.qualified(n, &e.qualifiers[i])
 	}
 	return n, nil
 }
 
-func newSpan(q *Qualifier) (span, error) {
-	start, ok := parseMoment(q.Start)
-	stop, valid := parseMoment(q.Stop)
-	if !ok || !valid {
-		return span{}, fmt.Errorf("byte %d: START and STOP take timestamps", q.Pos)
+// qualified puts a qualifier on n; START and STOP are seen to at the leaves.
+func (m *matching) qualified(n *node, q *Qualifier) *node {
+	switch {
+	case n == nil:
+		return nil
+	case q.Kind == Within && n.op != leafNode:
+		return &node{op: withinNode, operands: []*node{n}, seconds: q.Seconds, least: n.least}
+	case q.Kind == Repeats && q.Times > 1:
+		return m.possible(&node{op: repeatNode, operands: []*node{n}, times: q.Times, least: product(n.least, q.Times)})
 	}
-	return span{start.time(), stop.time()}, nil
+	return n
 }
 
-// qualified puts a qualifier on n; START and STOP were seen to at the leaves.
-func (m *matching) qualified(n *node, q *Qualifier) (*node, error) {
-	switch q.Kind {
-	case Within:
-		if !(q.Seconds > 0) {
-			return nil, fmt.Errorf("byte %d: WITHIN takes a positive number of seconds", q.Pos)
-		}
-		if n == nil || n.op == leafNode {
-			return n, nil
-		}
-		return &node{op: withinNode, operands: []*node{n}, seconds: q.Seconds, least: n.least}, nil
-	case Repeats:
-		if q.Times < 1 {
-			return nil, fmt.Errorf("byte %d: REPEATS takes a positive number of times", q.Pos)
-		}
-		if n == nil || q.Times == 1 {
-			return n, nil
-		}
-		return m.possible(&node{op: repeatNode, operands: []*node{n}, times: q.Times, least: product(n.least, q.Times)}), nil
+func (m *matching) unqualified(e *expression) (*node, error) {
+	if e.op == Test {
+		return m.test(e)
 	}
-	return n, nil
-}
-
-func (m *matching) unqualified(o *Observation, spans []span) (*node, error) {
-	if o.Op == Test {
-		return m.test(o, spans)
-	}
-	operands := make([]*node, 0, len(o.Operands))
-	for _, operand := range o.Operands {
-		n, err := m.prepare(operand, spans)
+	operands := make([]*node, 0, len(e.operands))
+	for _, operand := range e.operands {
+		n, err := m.prepare(operand)
 		if err != nil {
 			return nil, err
 		}
 		operands = append(operands, n)
 	}
-	if o.Op == ObservationOr {
+	if e.op == ObservationOr {
 		return alternatives(operands), nil
 	}
 	if slices.Contains(operands, nil) {
 		return nil, nil
 	}
 	n := &node{op: bothNode, operands: operands}
-	if o.Op == FollowedBy {
+	if e.op == FollowedBy {
 		n.op = followedNode
 	}
 	for _, operand := range operands {
@@ -121,23 +82,18 @@ func (m *matching) unqualified(o *Observation, spans []span) (*node, error) {
 	return m.possible(n), nil
 }
 
-func (m *matching) test(o *Observation, spans []span) (*node, error) {
-	c, err := newCondition(o.Condition, &m.regex)
-	if err != nil {
-		return nil, err
-	}
-	w := walk{known: make(map[arrival]bool)}
+func (m *matching) test(e *expression) (*node, error) {
 	n := &node{op: leafNode, least: 1}
 	for i := range m.observed {
-		if err := m.ctx.Err(); err != nil {
-			return nil, err
-		}
 		x := &m.observed[i]
-		met, err := c.met(x, &w)
+		met, err := e.condition.met(x, &m.walk)
 		if err != nil {
 			return nil, err
 		}
-		if met && !slices.ContainsFunc(spans, func(s span) bool { return !s.overlaps(x) }) {
+		if err := m.spend(1 + len(e.spans)); err != nil {
+			return nil, err
+		}
+		if met && !slices.ContainsFunc(e.spans, func(s span) bool { return !s.overlaps(x) }) {
 			n.candidates = append(n.candidates, i)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
-	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -22,30 +21,25 @@ var errRegexSize = fmt.Errorf("the regular expressions are too large: with repet
 // lookaround, no references back, no atomic groups and possessive quantifiers,
 // no recursion. \w, \d, \s and \b mean ASCII, as in PCRE without UCP.
 type search struct {
-	text, binary *regexp.Regexp // binary is nil if no byte string can match
+	expression *regexp.Regexp
+	binary     bool // a byte string can match
+	cost       int  // steps for a byte
 }
+
+// partsPerStep is how many parts of an expression a byte of text is held
+// against in the time of one step.
+const partsPerStep = 8
 
 // newSearch takes the size of the expression from what is left of
 // maxRegexSize.
 func newSearch(source string, left *int) (*search, error) {
 	source = norm.NFC.String(source)
-	re, err := compileRegex(source, left)
-	if err != nil {
-		return nil, err
-	}
-	s := &search{text: re}
-	if _, ok := latin1(source); ok {
-		s.binary = re
-	}
-	return s, nil
-}
-
-func compileRegex(source string, left *int) (*regexp.Regexp, error) {
 	tree, err := syntax.Parse(source, syntax.Perl|syntax.DotNL)
 	if err != nil {
 		return nil, regexError(err)
 	}
-	if *left -= regexSize(tree); *left < 0 {
+	size := regexSize(tree)
+	if *left -= size; *left < 0 {
 		return nil, errRegexSize
 	}
 	endBeforeNewline(tree)
@@ -53,7 +47,8 @@ func compileRegex(source string, left *int) (*regexp.Regexp, error) {
 	if err != nil {
 		return nil, regexError(err)
 	}
-	return re, nil
+	_, binary := latin1(source)
+	return &search{expression: re, binary: binary, cost: 1 + size/partsPerStep}, nil
 }
 
 func regexError(err error) error {
@@ -87,20 +82,23 @@ func regexSize(re *syntax.Regexp) int {
 	return min(size, maxRegexSize+1)
 }
 
-func (s *search) findsIn(text string) bool {
-	return s.text.MatchString(norm.NFC.String(text))
+// findsIn charges the text to the budget before it looks.
+func (s *search) findsIn(text string, b *budget) (bool, error) {
+	if err := b.spend(product(len(text), s.cost)); err != nil {
+		return false, err
+	}
+	return s.expression.MatchString(norm.NFC.String(text)), nil
 }
 
 // findsInBinary matches bytes as the code points below U+0100 (STIX 2.1 §9.6.4).
-func (s *search) findsInBinary(b []byte) bool {
-	if s.binary == nil {
-		return false
+func (s *search) findsInBinary(bytes []byte, b *budget) (bool, error) {
+	if !s.binary {
+		return false, nil
 	}
-	var text strings.Builder
-	for _, c := range b {
-		text.WriteRune(rune(c))
+	if err := b.spend(product(len(bytes), s.cost)); err != nil {
+		return false, err
 	}
-	return s.binary.MatchString(text.String())
+	return s.expression.MatchString(codePoints(bytes)), nil
 }
 
 // latin1 returns the bytes of a string whose code points are all below U+0100

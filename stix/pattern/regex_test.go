@@ -32,8 +32,8 @@ func TestRegularExpressionsAreReadAsInPCRE(t *testing.T) {
 			t.Errorf("%s: %v", c.source, err)
 			continue
 		}
-		if got := s.findsIn(c.text); got != c.want {
-			t.Errorf("%q MATCHES %q is %v", c.text, c.source, got)
+		if got, err := s.findsIn(c.text, plenty(t)); got != c.want || err != nil {
+			t.Errorf("%q MATCHES %q is %v, %v", c.text, c.source, got, err)
 		}
 	}
 }
@@ -56,8 +56,10 @@ func TestBytesAreSearchedAsCodePointsBelowU0100(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.findsInBinary([]byte{0xff, 0x85}) || s.findsInBinary([]byte{0xff, 0x91}) {
-		t.Error("bytes are taken for something else")
+	for last, want := range map[byte]bool{0x85: true, 0x91: false} {
+		if found, err := s.findsInBinary([]byte{0xff, last}, plenty(t)); found != want || err != nil {
+			t.Errorf("%x: %v, %v", last, found, err)
+		}
 	}
 }
 
