@@ -117,14 +117,15 @@ type observedRead struct {
 // left out, and does not keep the others from being looked at.
 func (s *observedRead) matching(cmd *cobra.Command, p *pattern.Pattern) (matched []int, together bool, err error) {
 	ctx := cmd.Context()
-	if _, _, err := p.Match(ctx, nil); err != nil {
-		return nil, false, err // of the pattern, whatever was observed
+	ready, err := p.Prepare()
+	if err != nil {
+		return nil, false, err
 	}
 	var decided []pattern.Observed
 	var places []int // of these
 	for i := range s.observed {
 		o := &s.observed[i]
-		_, ok, err := p.Match(ctx, s.observed[i:i+1])
+		_, ok, err := ready.Match(ctx, s.observed[i:i+1])
 		switch {
 		case err == nil:
 			decided, places = append(decided, *o), append(places, i)
@@ -141,7 +142,7 @@ func (s *observedRead) matching(cmd *cobra.Command, p *pattern.Pattern) (matched
 	if len(matched) > 0 || len(decided) < 2 {
 		return matched, false, nil
 	}
-	binding, _, err := p.Match(ctx, decided)
+	binding, _, err := ready.Match(ctx, decided)
 	for _, i := range binding {
 		matched = append(matched, places[i])
 	}
