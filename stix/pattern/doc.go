@@ -7,9 +7,12 @@
 //
 // [Pattern.Match] tells whether a pattern is met by [Observations], and by which.
 // [Pattern.Normalise] brings a pattern into a normal form, and [Equivalent] tells
-// whether two ask for the same. [Values] lists the observable values that a
-// pattern names, each with the operator that binds it; [Decisive] only those of
-// which each alone meets the pattern, for lists that block.
+// whether two ask for the same. Both take addresses and registry keys for what
+// they denote, as the published algorithm does, where matching compares their
+// text: a normal form is for telling duplicates, not for matching. [Values] lists
+// the observable values that a pattern names, each with the operator that binds
+// it; [Decisive] only those of which each alone meets the pattern, and [Networks]
+// those of whose addresses each does, for lists that block.
 //
 // The language is that of STIX 2.1 errata 01: keywords in capitals, true and
 // false in lower case, START and STOP with timestamps, EXISTS and NOT EXISTS.

@@ -10,8 +10,16 @@ const maxAbsorptionSteps = 1 << 22
 
 // Normalise returns a canonical form: patterns that differ only in the order of
 // operands, in duplicates, nesting, distribution or the spelling of a constant
-// have the same one. It is the identity on what it returned, and matches what p
-// matches.
+// have the same one. It is the identity on what it returned.
+//
+// The normal form is for comparing patterns and telling duplicates, not for
+// matching: addresses and registry keys behind = and IN are in it what they
+// denote, as in the published algorithm (stix2.equivalence of cti-python-stix2),
+// where Match compares text (STIX 2.1 §9.6.2). So 198.51.100.7/24 becomes
+// 198.51.100.0/24, 192.0.2.1/32 becomes 192.0.2.1, HKLM becomes hklm, and an
+// object that is spelt as p has it may not match the normal form. A pattern
+// without such constants and its normal form match the same, but for errors:
+// what is idle is dropped, and its errors with it.
 //
 //   - Nested runs of one operator are one. Operands of AND and OR are in order,
 //     those of FOLLOWEDBY stay in theirs. What is there twice stays once, but
@@ -23,11 +31,12 @@ const maxAbsorptionSteps = 1 << 22
 //     the same AND does not (STIX 2.1 §9.5).
 //   - An expression with qualifiers is taken as a whole: nothing is moved into
 //     or out of it, and its qualifiers keep their order.
-//   - Numbers, timestamps, hex and base64 are spelt one way, so that 1.0 is 1;
-//     IPv4 and IPv6 addresses and networks too, without the bits a prefix hides,
-//     and registry keys and names of their values in lower case, where they are
-//     compared with =, !=, IN, ISSUBSET or ISSUPERSET. Other operators look at
-//     the text as it stands. The values of IN are a set, and IN with one is =.
+//   - Numbers, timestamps, hex and base64 are spelt one way, so that 1.0 is 1.
+//     The values of IN are a set, and IN with one is =.
+//   - IPv4 and IPv6 addresses and networks are spelt one way, without the bits a
+//     prefix hides, behind =, IN, ISSUBSET and ISSUPERSET; registry keys and
+//     names of their values are in lower case behind = and IN. All other text
+//     stays as it stands: behind !=, < and LIKE, and where = and IN are negated.
 //
 // Distribution grows exponentially in the worst case. Where it would build more
 // than 1 MiB of text, or finding idle alternatives takes more than four million

@@ -17,7 +17,7 @@ func canonicalComparison(c *Comparison) *Comparison {
 	for _, v := range c.Values {
 		v = canonicalConstant(v)
 		if v.Kind == String {
-			v.Text = canonicalText(c.Path, c.Op, v.Text)
+			v.Text = canonicalText(c, v.Text)
 		}
 		canonical.Values = append(canonical.Values, v)
 	}
@@ -96,23 +96,21 @@ func canonicalQualifiers(qualifiers []Qualifier) []Qualifier {
 }
 
 // canonicalText spells the strings that say the same though they differ:
-// addresses, and names in the registry. Text that is no address stays as it is.
-func canonicalText(path Path, op Operator, s string) string {
-	switch op {
-	case Equal, NotEqual, In, IsSubset, IsSuperset:
-	default:
-		return s
-	}
+// addresses, and names in the registry. Text that is no address stays as it is,
+// and so does what is excluded, which would exclude more than it says.
+func canonicalText(c *Comparison, s string) string {
+	asked := !c.Not && (c.Op == Equal || c.Op == In)
 	switch {
-	case path.Type == "ipv4-addr" && path.is("value"):
+	case !asked && c.Op != IsSubset && c.Op != IsSuperset:
+	case c.Path.Type == "ipv4-addr" && c.Path.is("value"):
 		if a, ok := readIPv4(s); ok {
 			return addressText(a)
 		}
-	case path.Type == "ipv6-addr" && path.is("value"):
+	case c.Path.Type == "ipv6-addr" && c.Path.is("value"):
 		if a, ok := readIPv6(s); ok {
 			return addressText(a)
 		}
-	case path.isRegistryName():
+	case asked && c.Path.isRegistryName():
 		return foldCase(s)
 	}
 	return s

@@ -67,7 +67,7 @@ func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical strin
 			return r.hashKind, algorithm, value
 		}
 	}
-	return Other, "", canonicalText(r.comparison.Path, r.comparison.Op, v.Text)
+	return Other, "", canonicalText(r.comparison, v.Text)
 }
 
 // Subjects of a comparison that only the value tells.
