@@ -49,49 +49,43 @@ func newConstant(v Value) (constant, error) {
 	return c, nil
 }
 
-var errNoTimestamp = errors.New("a string is held against a timestamp and is none")
-
 // compare orders a value of an object and a constant: negative, 0 or positive.
 // ok is false if they are of types that do not compare, and so neither equal
 // nor in order; booleans are equal or not and have no order.
 //
 // Strings compare by code point and are not normalised (STIX 2.1 §9.6.2), which
 // in UTF-8 is the order of their bytes. A string compares with binary if all
-// its code points are below U+0100 (§9.6.4). It is an error to hold a string
-// that is no timestamp against one that is: passed over in silence, a slip in
-// the data would hide what is looked for.
-func (c *constant) compare(value any) (order int, ok bool, err error) {
+// its code points are below U+0100 (§9.6.4).
+func (c *constant) compare(value any) (order int, ok bool) {
 	switch v := value.(type) {
 	case string:
 		switch c.kind {
 		case String:
-			return strings.Compare(v, c.text), true, nil
+			return strings.Compare(v, c.text), true
 		case Binary, Hex:
 			b, narrow := latin1(v)
-			return bytes.Compare(b, c.binary), narrow, nil
-		case Timestamp:
-			m, valid := parseMoment(v)
-			if !valid {
-				return 0, false, errNoTimestamp
-			}
-			return m.compare(c.moment), true, nil
+			return bytes.Compare(b, c.binary), narrow
+		}
+	case moment:
+		if c.kind == Timestamp {
+			return v.compare(c.moment), true
 		}
 	case []byte:
 		if c.kind == String || c.kind == Binary || c.kind == Hex {
-			return bytes.Compare(v, c.binary), c.narrow, nil
+			return bytes.Compare(v, c.binary), c.narrow
 		}
 	case number:
 		if c.kind == Integer || c.kind == Float {
 			d, valid := parseDecimal(string(v))
-			return d.compare(c.number), valid, nil
+			return d.compare(c.number), valid
 		}
 	case bool:
 		if c.kind == Boolean && v != c.truth {
-			return 1, true, nil
+			return 1, true
 		}
-		return 0, c.kind == Boolean, nil
+		return 0, c.kind == Boolean
 	}
-	return 0, false, nil
+	return 0, false
 }
 
 // predicate is a Comparison made ready for use.
@@ -106,6 +100,7 @@ type predicate struct {
 	like      likePattern
 	search    *search
 	network   netip.Prefix
+	timed     int // of those with timestamps their number, from 1
 	pos       int
 }
 
@@ -153,6 +148,10 @@ func (x *compiler) predicate(source *Comparison) (*predicate, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if len(c.constants) > 0 && c.constants[0].kind == Timestamp {
+		x.timed++
+		c.timed = x.timed
+	}
 	return c, nil
 }
 
@@ -186,8 +185,21 @@ func homogeneous(set []constant) error {
 // holds tells whether the comparison is true of one value. Where the types do
 // not compare, values are unequal and in no order, are in no set and match
 // nothing; NOT turns that round but for the operators of order, of which a value
-// is then neither one nor its contrary.
+// is then neither one nor its contrary. A string that is no timestamp gives
+// nothing to hold against one: neither the comparison nor its negation is true
+// of it (STIX 2.1 §9.6).
 func (c *predicate) holds(value any, w *walk) (bool, error) {
+	if text, ok := value.(string); ok && c.timed > 0 {
+		if err := w.spend(len(text) / 4); err != nil {
+			return false, err
+		}
+		m, valid := parseMoment(text)
+		w.times.note(c, w.observed, valid)
+		if !valid {
+			return false, nil
+		}
+		value = m
+	}
 	switch c.op {
 	case Equal, NotEqual, In:
 		found, err := c.equalsOne(value, w)
@@ -197,10 +209,7 @@ func (c *predicate) holds(value any, w *walk) (bool, error) {
 		if err := w.spend(k.cost(value)); err != nil {
 			return false, err
 		}
-		order, ok, err := k.compare(value)
-		if err != nil {
-			return false, c.located(err, w)
-		}
+		order, ok := k.compare(value)
 		return ok && k.kind != Boolean && c.inOrder(order) != c.not, nil
 	case Like:
 		found, err := c.isLike(value, w.budget)
@@ -214,10 +223,6 @@ func (c *predicate) holds(value any, w *walk) (bool, error) {
 	return c.op == Exists, nil
 }
 
-func (c *predicate) located(err error, w *walk) error {
-	return fmt.Errorf("byte %d, %s: %w", c.pos, nameOf(w.observed.ID), err)
-}
-
 func (c *predicate) equalsOne(value any, w *walk) (bool, error) {
 	if text, ok := value.(string); ok && c.strings != nil {
 		return c.strings[text], w.spend(costOfReference + len(text)/16)
@@ -227,10 +232,7 @@ func (c *predicate) equalsOne(value any, w *walk) (bool, error) {
 		if err := w.spend(k.cost(value)); err != nil {
 			return false, err
 		}
-		order, ok, err := k.compare(value)
-		if err != nil {
-			return false, c.located(err, w)
-		}
+		order, ok := k.compare(value)
 		if ok && order == 0 {
 			return true, nil
 		}

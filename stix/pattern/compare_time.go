@@ -2,6 +2,8 @@ package pattern
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -44,4 +46,39 @@ func (m moment) time() time.Time {
 		}
 	}
 	return time.Unix(m.seconds, nanoseconds).UTC()
+}
+
+// ErrNoTimestamp is the error of a match that found nothing, of a pattern that
+// compares a property with a timestamp where of all the strings there none is
+// one. Most likely the pattern means another property. Whoever matches
+// observed-data one by one may take it for no match.
+var ErrNoTimestamp = errors.New("nothing matches, and what is compared with a timestamp is none")
+
+// timesSeen is what the comparisons with timestamps have met so far: by their
+// number, from 1.
+type timesSeen []timeSeen
+
+type timeSeen struct {
+	valid     bool
+	predicate *predicate // of what is first seen to be none
+	observed  string
+}
+
+func (t timesSeen) note(c *predicate, o *Observed, valid bool) {
+	seen := &t[c.timed-1]
+	seen.valid = seen.valid || valid
+	if !valid && seen.predicate == nil {
+		seen.predicate, seen.observed = c, o.ID
+	}
+}
+
+// err returns an error for the first comparison that met strings, and no
+// timestamp.
+func (t timesSeen) err() error {
+	for i := range t {
+		if seen := &t[i]; !seen.valid && seen.predicate != nil {
+			return fmt.Errorf("byte %d, %s: %w", seen.predicate.pos, nameOf(seen.observed), ErrNoTimestamp)
+		}
+	}
+	return nil
 }

@@ -27,7 +27,10 @@ const (
 	maxPlaces = 4_000_000 // observed-data that pass a test, over all tests
 )
 
-var errTooManyTests = fmt.Errorf("%w: it has too many tests, with its repetitions written out", ErrUndecided)
+var (
+	errTooManyTests  = fmt.Errorf("%w: it has too many tests, with its repetitions written out", ErrUndecided)
+	errTooManyPlaces = fmt.Errorf("%w: too many of the observed-data pass its tests", ErrUndecided)
+)
 
 // Match prepares the pattern and matches it once: see Matcher.Match. Its errors
 // are those of both.
@@ -55,9 +58,10 @@ func (p *Pattern) Match(ctx context.Context, observed []Observed) (Binding, bool
 // Which of several bindings comes first: of OR the left side is preferred, then
 // the observations are taken in the order given. It is the same in every run.
 //
-// It is an error if a string is held against a timestamp and is none, whatever
-// else the pattern says; ErrUndecided; and the context's error once it ends.
-// Errors are bounded in length and quote no values.
+// Data of the wrong form, such as a timestamp that is none, meet no comparison,
+// whether it is negated or not (§9.6). Errors are ErrUndecided, ErrNoTimestamp,
+// and the context's once it ends. They are bounded in length and quote no
+// values.
 //
 // Testing takes time linear in the size of the pattern times that of the
 // observations. Binding them is quick where there is no FOLLOWEDBY and no
@@ -72,13 +76,16 @@ func (p *Matcher) Match(ctx context.Context, observed []Observed) (Binding, bool
 		return nil, false, err
 	}
 	m := &matching{budget: budget{ctx: ctx, left: maxSteps}, observed: observed, timeline: newTimeline(observed)}
-	m.walk.budget = &m.budget
+	m.walk.budget, m.walk.times = &m.budget, make(timesSeen, p.timed)
 	for i := range observed {
 		m.total = sum(m.total, observed[i].Number)
 	}
 	root, err := m.prepare(p.root)
-	if err != nil || root == nil {
+	if err != nil {
 		return nil, false, err
+	}
+	if root == nil {
+		return nil, false, m.walk.times.err()
 	}
 	var choices choices
 	for {
@@ -93,7 +100,7 @@ func (p *Matcher) Match(ctx context.Context, observed []Observed) (Binding, bool
 			}
 		}
 		if !choices.next() {
-			return nil, false, nil
+			return nil, false, m.walk.times.err()
 		}
 	}
 }

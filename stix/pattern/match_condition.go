@@ -31,8 +31,8 @@ func (c *condition) met(o *Observed, w *walk) (bool, error) {
 	return found, nil
 }
 
-// metBy evaluates every comparison, whatever the others came to: so whether
-// there is an error does not hang on the order in which they are written.
+// metBy evaluates every comparison, whatever the others came to: so what is said
+// of the data does not hang on the order in which they are written.
 func (c *condition) metBy(x *object, w *walk) (bool, error) {
 	if c.op == Compare {
 		return c.predicate.metBy(x, w)
@@ -82,6 +82,7 @@ type walk struct {
 	observed  *Observed
 	predicate *predicate
 	known     map[arrival]bool
+	times     timesSeen
 }
 
 // arrival is at an object, with that many steps of a path behind.

@@ -73,8 +73,11 @@ var errTooFew = errors.New("there are too few observations")
 func (p *plan) add(n *node, c *choices) error {
 	switch n.op {
 	case leafNode:
-		if p.places += len(n.candidates); p.places > maxPlaces || len(p.leaves) == maxLeaves {
+		if len(p.leaves) == maxLeaves {
 			return errTooManyTests
+		}
+		if p.places += len(n.candidates); p.places > maxPlaces {
+			return errTooManyPlaces
 		}
 		p.leaves = append(p.leaves, need{candidates: n.candidates, count: 1})
 		return p.m.spend(1)

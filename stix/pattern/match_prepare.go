@@ -98,7 +98,7 @@ func (m *matching) test(e *expression) (*node, error) {
 		}
 	}
 	if m.places += len(n.candidates); m.places > maxPlaces {
-		return nil, errTooManyTests
+		return nil, errTooManyPlaces
 	}
 	if len(n.candidates) == 0 {
 		return nil, nil

@@ -1,6 +1,9 @@
 package pattern
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -166,15 +169,15 @@ func TestPatternsMeetWhatTheySay(t *testing.T) {
 func TestWhatCannotBeAnsweredIsAnError(t *testing.T) {
 	observed := incidentObserved(t)
 	for pattern, want := range map[string]string{
-		"[file:name MATCHES '(?=x)']":                                    "no lookaround",
-		`[file:name MATCHES '(a)\\1']`:                                   "no back-references",
-		"[file:name MATCHES '((a{100}){100}){100}']":                     "regular expression",
-		"[file:name = t'2024-01-01T00:00:00Z']":                          "observed-data--1",
-		"[file:name = 'other' AND file:name < t'2024-01-01T00:00:00Z']":  "timestamp",
-		"[file:name LIKE '%'] OR [file:name != t'2024-01-01T00:00:00Z']": "timestamp",
-		"[file:size IN (1, 'a')]":                                        "mixes",
-		"[ipv4-addr:value ISSUBSET '198.51.100.0/33']":                   "CIDR",
-		"[ipv4-addr:value ISSUBSET 'example.org']":                       "CIDR",
+		"[file:name MATCHES '(?=x)']":                                   "no lookaround",
+		`[file:name MATCHES '(a)\\1']`:                                  "no back-references",
+		"[file:name MATCHES '((a{100}){100}){100}']":                    "regular expression",
+		"[file:name = t'2024-01-01T00:00:00Z']":                         "observed-data--1",
+		"[file:name NOT > t'2024-01-01T00:00:00Z']":                     "observed-data--1",
+		"[file:name = 'other' AND file:name < t'2024-01-01T00:00:00Z']": "timestamp",
+		"[file:size IN (1, 'a')]":                                       "mixes",
+		"[ipv4-addr:value ISSUBSET '198.51.100.0/33']":                  "CIDR",
+		"[ipv4-addr:value ISSUBSET 'example.org']":                      "CIDR",
 	} {
 		p, err := Parse(pattern)
 		if err != nil {
@@ -190,6 +193,40 @@ func TestWhatCannotBeAnsweredIsAnError(t *testing.T) {
 		case strings.Contains(err.Error(), "a_b%c") || len(err.Error()) > 300:
 			t.Errorf("%s: the error quotes the object or is too long: %v", pattern, err)
 		}
+	}
+}
+
+func TestOneTimestampThatIsNoneHidesNothing(t *testing.T) {
+	var data strings.Builder
+	for i, ctime := range []string{"yesterday", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00.0Z"} {
+		fmt.Fprintf(&data, `{"type":"observed-data","id":"observed-data--%d",%s,"number_observed":1,"object_refs":["file--%d"]}`+
+			`{"type":"file","id":"file--%d","ctime":"%s"}`, i, when, i, i, ctime)
+	}
+	observed, err := Observations([]byte(data.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for source, want := range map[string]Binding{
+		"[file:ctime = t'2020-01-01T00:00:00Z']":                                           {1},
+		"[file:ctime = t'2020-01-01T00:00:00Z'] REPEATS 2 TIMES":                           {1, 2},
+		"[file:ctime = t'2020-01-01T00:00:00Z'] REPEATS 3 TIMES":                           nil,
+		"[file:ctime > t'2020-01-01T00:00:00Z']":                                           nil,
+		"[file:ctime != t'2020-01-01T00:00:00Z']":                                          nil,
+		"[file:ctime NOT = t'2020-01-01T00:00:00Z']":                                       nil,
+		"[file:ctime NOT IN (t'2020-01-01T00:00:00Z')]":                                    nil,
+		"[file:ctime = 'yesterday' OR file:ctime = t'2020-01-01T00:00:00Z']":               {0},
+		"[file:ctime = 'yesterday'] OR [observed-data:id < t'2020-01-01T00:00:00Z']":       {0},
+		"[file:ctime = 'yesterday'] AND [file:ctime IN (t'2020-01-01T00:00:00Z')]":         {0, 1},
+		"[EXISTS file:ctime AND file:ctime NOT > t'2020-01-01T00:00:00Z'] REPEATS 2 TIMES": {1, 2},
+	} {
+		got, _, err := mustParse(t, source).Match(t.Context(), observed)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s is met by %v, %v, want %v", source, got, err, want)
+		}
+	}
+	_, matched, err := mustParse(t, "[file:ctime NOT = t'2020-01-01T00:00:00Z']").Match(t.Context(), observed[:1])
+	if matched || !errors.Is(err, ErrNoTimestamp) {
+		t.Errorf("of nothing but what is none: %v, %v", matched, err)
 	}
 }
 
