@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A reading is how the constants of one comparison are read. It is made once
@@ -57,6 +58,9 @@ func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical strin
 		}
 		return Other, "", v.Text
 	}
+	if strings.ContainsFunc(v.Text, breaksLists) {
+		return Other, "", canonicalText(r.comparison, v.Text)
+	}
 	for _, read := range r.readers {
 		if kind, text := read(v.Text); kind != Other {
 			return kind, "", text
@@ -68,6 +72,16 @@ func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical strin
 		}
 	}
 	return Other, "", canonicalText(r.comparison, v.Text)
+}
+
+// breaksLists reports whether r is a control or format character or ends a line
+// or paragraph. In a list such a value would be several, or be shown as another
+// than it is.
+func breaksLists(r rune) bool {
+	if r < 0x7f {
+		return r < ' '
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 // Subjects of a comparison that only the value tells.
@@ -210,7 +224,7 @@ func readDottedDomain(s string) (ObservableKind, string) {
 
 // readURL takes absolute URLs with a host and leaves them as they are written.
 func readURL(s string) (ObservableKind, string) {
-	if strings.ContainsFunc(s, isBlankOrControl) {
+	if strings.ContainsFunc(s, unicode.IsSpace) {
 		return Other, s
 	}
 	u, err := url.Parse(s)
@@ -220,13 +234,11 @@ func readURL(s string) (ObservableKind, string) {
 	return URL, s
 }
 
-func isBlankOrControl(r rune) bool { return r <= ' ' || r == 0x7f }
-
 // readEmail takes an address without a display name. The domain has no case;
 // what stands before it may have (RFC 5321 §2.4).
 func readEmail(s string) (ObservableKind, string) {
 	at := strings.LastIndexByte(s, '@')
-	if at < 1 || at > 64 || strings.ContainsFunc(s[:at], isBlankOrControl) || strings.ContainsAny(s[:at], `<>(),;:\"@[]`) {
+	if at < 1 || at > 64 || strings.ContainsFunc(s[:at], unicode.IsSpace) || strings.ContainsAny(s[:at], `<>(),;:\"@[]`) {
 		return Other, s
 	}
 	kind, domain := readDomain(s[at+1:])

@@ -91,6 +91,26 @@ func TestAConstantIsReadByItsPath(t *testing.T) {
 	}
 }
 
+func TestAValueThatWouldBreakAListIsOfNoKnownKind(t *testing.T) {
+	const userAgent = "network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'"
+	for _, path := range []string{"file:name", "directory:path", "mutex:name", "windows-registry-key:key", userAgent, "url:value", "email-addr:value"} {
+		for _, r := range "\x00\t\n\r\x1b\x7f\u0085\u00ad\u200b\u2028\u2029\u202e\u2066\ufeff\U000e0041" {
+			p := parsed(t, fmt.Sprintf("[%s = 'http://example.com/a%cb@example.com']", path, r))
+			if o := Values(p)[0]; o.Kind != Other || o.Decisive() {
+				t.Errorf("with %U, %s is read as %s", r, path, o.Kind)
+			}
+		}
+	}
+	for _, r := range "\u00a0\u3000" {
+		if o := Values(parsed(t, fmt.Sprintf("[url:value = 'http://example.com/%c']", r)))[0]; o.Kind != Other {
+			t.Errorf("a URL with %U is read as %s", r, o.Kind)
+		}
+	}
+	if o := Values(parsed(t, "[file:name = 'Отчёт 2024 – 報告.exe']"))[0]; o.Kind != FileName {
+		t.Errorf("a name in other letters is read as %s", o.Kind)
+	}
+}
+
 func TestValuesAreGivenInOrderOfWritingWithWhatBindsThem(t *testing.T) {
 	source := "[url:value NOT IN ('x', 'y') OR x-a:b.c[0] = h'FFd8'] AND [ipv4-addr:value ISSUBSET '192.0.2.0/24' OR domain-name:resolves_to_refs[0].value = 'x']"
 	var got []string
@@ -229,7 +249,7 @@ func FuzzValues(f *testing.F) {
 			if o := values[i]; !o.Decisive() {
 				t.Errorf("%s is decisive and is %+v", e.Value, o)
 			}
-			if strings.ContainsAny(e.Value, "\x00\n") && e.Kind < FileName {
+			if strings.ContainsFunc(e.Value, breaksLists) {
 				t.Errorf("%s has %q", e.Kind, e.Value)
 			}
 		}
