@@ -2,35 +2,51 @@ package pattern
 
 import "strings"
 
-// hexHashes holds, by their names without hyphens, the hashes that are written
-// in hex: under the name of hash-algorithm-ov or in common use, and with how
-// many digits.
-var hexHashes = map[string]struct {
-	name   string
-	digits int
-}{
-	"MD5": {"MD5", 32}, "SHA1": {"SHA-1", 40},
-	"SHA224": {"SHA-224", 56}, "SHA256": {"SHA-256", 64}, "SHA384": {"SHA-384", 96}, "SHA512": {"SHA-512", 128},
-	"SHA3224": {"SHA3-224", 56}, "SHA3256": {"SHA3-256", 64}, "SHA3384": {"SHA3-384", 96}, "SHA3512": {"SHA3-512", 128},
+// hashNames holds the algorithms of hash-algorithm-ov (STIX 2.1 §10.7) by the
+// spellings that are read: as there and without the hyphen, in whatever case. Others, such as SHA-384 or sha_256, are not read.
+var hashNames = map[string]string{
+	"md5":   "MD5",
+	"sha-1": "SHA-1", "sha1": "SHA-1",
+	"sha-256": "SHA-256", "sha256": "SHA-256",
+	"sha-512": "SHA-512", "sha512": "SHA-512",
+	"sha3-256": "SHA3-256", "sha3256": "SHA3-256",
+	"sha3-512": "SHA3-512", "sha3512": "SHA3-512",
+	"ssdeep": "SSDEEP",
+	"tlsh":   "TLSH",
 }
 
-// readHash reads a hash under any usual spelling of its algorithm's name.
+// hexDigits holds how many digits the hashes have that are written in hex.
+var hexDigits = map[string]int{"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-512": 128, "SHA3-256": 64, "SHA3-512": 128}
+
+// readHash reads a hash under the name of its algorithm: in lower case, but
+// TLSH in upper case and SSDEEP as it is written.
 func readHash(name, s string) (algorithm, value string, ok bool) {
-	if len(name) > 16 || len(s) > 160 {
+	if len(name) > len("sha3-256") || len(s) > 160 {
 		return "", "", false
 	}
-	name = strings.NewReplacer("-", "", "_", "").Replace(strings.ToUpper(name))
-	switch name {
+	algorithm = hashNames[lowerASCII(name)]
+	switch algorithm {
+	case "":
+		return "", "", false
 	case "SSDEEP":
 		size, _, parts := strings.Cut(s, ":")
-		return name, s, parts && strings.Trim(size, "0123456789") == "" && size != "" && strings.Count(s, ":") == 2
+		return algorithm, s, parts && strings.Trim(size, "0123456789") == "" && size != "" && strings.Count(s, ":") == 2
 	case "TLSH":
-		s = strings.ToUpper(s)
-		digits := strings.TrimPrefix(s, "T1")
-		return name, s, len(digits) == 70 && isHexText(digits)
+		digits := strings.TrimPrefix(strings.TrimPrefix(s, "T1"), "t1")
+		return algorithm, strings.ToUpper(s), len(digits) == 70 && isHexText(digits)
 	}
-	h, known := hexHashes[name]
-	return h.name, strings.ToLower(s), known && len(s) == h.digits && isHexText(s)
+	return algorithm, strings.ToLower(s), len(s) == hexDigits[algorithm] && isHexText(s)
+}
+
+// lowerASCII leaves letters beyond ASCII alone: the long s is no S.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func isHexText(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }

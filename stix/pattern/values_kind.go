@@ -263,5 +263,5 @@ func isUserAgent(steps []Step) bool {
 		steps = steps[:4]
 	}
 	return len(steps) == 4 && steps[0].Name == "extensions" && steps[1].Name == "http-request-ext" &&
-		steps[2].Name == "request_header" && strings.EqualFold(steps[3].Name, "User-Agent")
+		steps[2].Name == "request_header" && lowerASCII(steps[3].Name) == "user-agent"
 }
