@@ -26,7 +26,8 @@
 //	durables.go       who holds a consumer, kept equal to what policy says
 //	pipeline.go       the stages from decode to screen; mark.go and authorize.go two of them
 //	ledger.go         what is new: one hash and one level for each version, and
-//	                  only versions that may follow those known
+//	                  only versions that may follow those known; contradiction.go why not,
+//	                  as far as a seat may know
 //	commit.go         group commit, one writer for each stream; message.go, send.go, mend.go
 //	receipt.go        what became of each object
 //	services.go       what a seat can ask; intake.go and rates.go how much
