@@ -13,19 +13,23 @@ type Observable struct {
 	Path     Path     // what is compared, from the type of object on
 	PathText string   // Path in its canonical spelling, one string for all constants of a comparison
 	Operator Operator // by which; of a set, In for each value of it
-	// Negated tells that NOT stands before the operator or that it is !=: the
-	// pattern is met by what differs from the value.
+	// Negated tells that NOT stands before the operator or that it is !=, so that
+	// the value is excluded. NOT != has both, and excludes nothing.
 	Negated  bool
 	Constant Value  // as it was written, with its position
 	Bytes    []byte // of a Binary or Hex constant
 	// Kind is what the constant is, Other where it is no well-formed one of the
 	// kind its path asks for. It is Other too where the operator takes it for
-	// something else than a value: LIKE, MATCHES, < and the like.
+	// something else than a value: LIKE, MATCHES, < and the like; and where a
+	// control or format character or a line break is in it.
 	Kind      ObservableKind
 	Algorithm string // of hashes, such as SHA-256
-	// Canonical is the constant in the one spelling of its kind: addresses and
-	// networks as in RFC 5952 and without the bits a prefix hides, hashes, names
-	// of domains and registry keys in lower case; others as Normalise has them.
+	// Canonical is the constant in the usual spelling of its kind: addresses and
+	// networks as in RFC 5952 and without the bits a prefix hides, MAC addresses
+	// with colons; domains, also of e-mail addresses, hashes and registry keys in
+	// lower case, but TLSH in upper case. URLs, other names and SSDEEP stay as
+	// they are written, so that two may denote the same. What is of kind Other
+	// is as Normalise has it.
 	Canonical string
 	// Alone tells that the pattern is met by one observation that meets this
 	// comparison: around it stand no AND, no FOLLOWEDBY, no REPEATS above 1 and
@@ -47,15 +51,15 @@ const (
 	IPv4Network                    // 198.51.100.0/24
 	IPv6Address                    // 2001:db8::1
 	IPv6Network                    // 2001:db8::/32
-	DomainName                     // example.com, international names as xn--
-	URL                            // absolute, with a host
+	DomainName                     // example.com; an international name as xn--, in Unicode it is Other
+	URL                            // absolute, with a host; as it is written
 	EmailAddress                   // user@example.com
 	MACAddress                     // 00:00:5e:00:53:01
 	FileHash                       // of a file or artifact: see Algorithm
 	CertificateHash                // of an X.509 certificate: see Algorithm
-	FileName                       // without directories
+	FileName                       // any but the empty one, with directories if it is written so
 	DirectoryPath                  //
-	RegistryKey                    // hkey_local_machine\software
+	RegistryKey                    // hkey_local_machine\software; HKLM is not expanded
 	MutexName                      //
 	UserAgent                      // of HTTP
 	ASNumber                       // 64496

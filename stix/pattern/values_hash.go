@@ -3,7 +3,8 @@ package pattern
 import "strings"
 
 // hashNames holds the algorithms of hash-algorithm-ov (STIX 2.1 §10.7) by the
-// spellings that are read: as there and without the hyphen, in whatever case. Others, such as SHA-384 or sha_256, are not read.
+// spellings that are read: as there and without the hyphen, in whatever case.
+// Others, such as SHA-384 or sha_256, are not read.
 var hashNames = map[string]string{
 	"md5":   "MD5",
 	"sha-1": "SHA-1", "sha1": "SHA-1",

@@ -179,7 +179,8 @@ func readIPv6Kind(s string) (ObservableKind, string) {
 
 // readDomain reads a name of labels of letters, digits, hyphens and, as in
 // service records, underscores (RFC 1035 §2.3.4). The last label is no number,
-// for that would be an address.
+// for that would be an address. Names in Unicode are not brought into ASCII
+// (RFC 5891), and so not read.
 func readDomain(s string) (ObservableKind, string) {
 	name := strings.ToLower(strings.TrimSuffix(s, "."))
 	if len(name) > 253 {
@@ -222,7 +223,8 @@ func readDottedDomain(s string) (ObservableKind, string) {
 	return kind, name
 }
 
-// readURL takes absolute URLs with a host and leaves them as they are written.
+// readURL takes absolute URLs with a host and leaves them as they are written,
+// HTTP://EXAMPLE.COM/ too: Match compares text.
 func readURL(s string) (ObservableKind, string) {
 	if strings.ContainsFunc(s, unicode.IsSpace) {
 		return Other, s
