@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -58,11 +59,21 @@ func indicatorValues(raw []byte, now time.Time) ([]valueJSON, error) {
 		}
 		settles := !over && o.Decisive()
 		values = append(values, valueJSON{
-			Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: o.Path.String(),
+			Kind: o.Kind.String(), Algorithm: o.Algorithm, Value: o.Canonical, Path: shortPath(o.PathText),
 			Operator: operator, Decisive: &settles, Revoked: indicator.Revoked, Until: indicator.Until,
 		})
 	}
 	return values, nil
+}
+
+// longestPath bounds what is repeated of a path beside each of its values.
+const longestPath = 1000
+
+func shortPath(path string) string {
+	if len(path) > longestPath {
+		return strings.ToValidUTF8(path[:longestPath], "") + "…"
+	}
+	return path
 }
 
 // observableProperties are the properties by which an observable of each type
