@@ -1,7 +1,6 @@
 package pattern
 
 import (
-	"fmt"
 	"regexp/syntax"
 	"strings"
 	"sync"
@@ -30,6 +29,11 @@ type Problem struct {
 	//	pattern-hash       a constant that no such hash can be
 	//	pattern-timestamp  a timestamp of a day that the calendar does not have
 	//	pattern-regexp     a regular expression that does not parse; a warning
+	//	pattern-type       a constant or a property of a type that the operator
+	//	                   does not take, or a set of several types; as a
+	//	                   warning, an AND of comparisons that no one type of
+	//	                   object can meet
+	//	pattern-constant   a number with a plus sign; a warning
 	Code string
 	// Section names the rule's source, such as "STIX 2.1 §9.5.1".
 	Section string
@@ -49,6 +53,8 @@ const (
 	codeHash           = "pattern-hash"
 	codeTimestamp      = "pattern-timestamp"
 	codeRegexp         = "pattern-regexp"
+	codeType           = "pattern-type"
+	codeConstant       = "pattern-constant"
 )
 
 // maxProblems is how many problems of one pattern Check reports.
@@ -107,6 +113,15 @@ func (c *checker) problem(severity Severity, pos int, code, section, message str
 	c.report(Problem{severity, code, section, message, pos, line, column})
 }
 
+// tokenAfter returns where the n-th token after the one at pos begins.
+func (c *checker) tokenAfter(pos, n int) int {
+	p := parser{src: c.src, tok: token{end: pos}}
+	for range n + 1 {
+		p.next()
+	}
+	return p.tok.start
+}
+
 // pattern checks all nodes of the tree that p has just made, in the order in
 // which they stand in its slabs: there is no need to climb about.
 func (c *checker) pattern(p *parser) {
@@ -114,6 +129,10 @@ func (c *checker) pattern(p *parser) {
 		c.comparisons(chunk)
 	}
 	c.comparisons(p.nodes.comparisons.chunk)
+	for _, chunk := range p.nodes.conditions.full {
+		c.joined(chunk)
+	}
+	c.joined(p.nodes.conditions.chunk)
 	if p.repeated > 0 {
 		c.problem(Error, p.repeated, codeQualifier, "STIX 2.1 §9.5.1",
 			"the expression has a qualifier of this kind already: keep one, or put the expression and the first in parentheses")
@@ -141,10 +160,10 @@ func (c *checker) observations(observations []Observation) {
 func (c *checker) window(q *Qualifier) {
 	start, stop := onCalendar(q.Start), onCalendar(q.Stop)
 	if !start {
-		c.noSuchDay(q.Pos, q.Start)
+		c.noSuchDay(c.tokenAfter(q.Pos, 1))
 	}
 	if !stop {
-		c.noSuchDay(q.Pos, q.Stop)
+		c.noSuchDay(c.tokenAfter(q.Pos, 3)) // after START, its timestamp, and STOP
 	}
 	if start && stop && !isBefore(q.Start, q.Stop) {
 		c.problem(Error, q.Pos, codeQualifier, "STIX 2.1 §9.5.1",
@@ -165,9 +184,10 @@ func (c *checker) comparison(q *Comparison) {
 			c.hashes(h, q.Values)
 		}
 	}
+	c.types(q)
 	for i := range q.Values {
 		if v := &q.Values[i]; v.Kind == Timestamp && !onCalendar(v.Text) {
-			c.noSuchDay(v.Pos, v.Text)
+			c.noSuchDay(v.Pos)
 		}
 	}
 	if q.Op == Matches {
@@ -179,12 +199,12 @@ func (c *checker) comparison(q *Comparison) {
 // its property. What follows may be the key of a dictionary and is free.
 func (c *checker) names(p *Path) {
 	if !isTypeName(p.Type) {
-		c.problem(Error, p.Pos, codeName, "STIX 2.1 §3.1", fmt.Sprintf(
-			"%s is no type of object: a type has 3 to 250 of a-z, 0-9 and single hyphens", cut(p.Type)))
+		c.problem(Error, p.Pos, codeName, "STIX 2.1 §3.1",
+			"this is no type of object: a type has 3 to 250 of a-z, 0-9 and single hyphens")
 	}
 	if first := p.Steps[0].Name; !isPropertyName(first) {
-		c.problem(Error, p.Pos, codeName, "STIX 2.1 §3.1", fmt.Sprintf(
-			"%s is no property of an object: a property has 3 to 250 of a-z, 0-9 and _", cut(first)))
+		c.problem(Error, c.tokenAfter(p.Pos, 2), codeName, "STIX 2.1 §3.1",
+			"this is no property of an object: a property has 3 to 250 of a-z, 0-9 and _")
 	}
 }
 

@@ -11,15 +11,15 @@ func TestAPatternIsHeldToMoreThanTheGrammar(t *testing.T) {
 	for _, c := range []struct{ name, source, want string }{
 		{"a sound pattern", "[file:name = 'a']", ""},
 		{"a type of two characters", "[ab:name = 'a']", "pattern-name at 1"},
-		{"a property of two characters", "[abc:yz = 'a']", "pattern-name at 1"},
-		{"both", "[ab:yz = 'a']", "pattern-name at 1; pattern-name at 1"},
+		{"a property of two characters", "[abc:yz = 'a']", "pattern-name at 5"},
+		{"both", "[ab:yz = 'a']", "pattern-name at 1; pattern-name at 4"},
 		{"the property id", "[app:id = 'com.example']", ""},
 		{"a type with an underscore", "[x_y_z:name = 'a']", "pattern-name at 1"},
 		{"a type with a capital", "[File:name = 'a']", "pattern-name at 1"},
 		{"a type with two hyphens in a row", "[x--y:name = 'a']", "pattern-name at 1"},
 		{"a type that ends in a hyphen", "[x-y-:name = 'a']", ""},
-		{"a property with a capital", "[file:Name = 'a']", "pattern-name at 1"},
-		{"a property with a hyphen", "[file:'first-name' = 'a']", "pattern-name at 1"},
+		{"a property with a capital", "[file:Name = 'a']", "pattern-name at 6"},
+		{"a property with a hyphen", "[file:'first-name' = 'a']", "pattern-name at 6"},
 		{"a name of 250 characters", "[" + hex(250) + ":" + hex(250) + " = 1]", ""},
 		{"a name of 251 characters", "[" + hex(251) + ":name = 1]", "pattern-name at 1"},
 		{"a short key further on", "[file:extensions.'X-y'.z = 'a']", ""},
@@ -59,7 +59,31 @@ func TestAPatternIsHeldToMoreThanTheGrammar(t *testing.T) {
 		{"a day that April does not have", "[file:ctime = t'2016-04-31T08:17:28Z']", "pattern-timestamp at 14"},
 		{"a leap day", "[file:ctime IN (t'2016-02-29T08:17:28Z', t'2000-02-29T08:17:28Z')]", ""},
 		{"leap days of other years", "[file:ctime IN (t'2015-02-29T08:17:28Z', t'1900-02-29T08:17:28Z')]", "pattern-timestamp at 16; pattern-timestamp at 41"},
-		{"a START that the calendar does not have", "[file:size = 1] START t'2016-02-30T08:17:28Z' STOP t'2017-05-12T08:17:27Z'", "pattern-timestamp at 16"},
+		{"a START that the calendar does not have", "[file:size = 1] START t'2016-02-30T08:17:28Z' STOP t'2017-05-12T08:17:27Z'", "pattern-timestamp at 22"},
+		{"a STOP that the calendar does not have", "[file:size = 1] START/**/t'2016-02-20T08:17:28Z' STOP t'2017-02-29T08:17:27Z'", "pattern-timestamp at 54"},
+		{"a property after a comment", "[file: /* a:b */ 'Name' = 'a']", "pattern-name at 17"},
+
+		{"a subset of a network", "[ipv4-addr:value ISSUBSET '198.51.100.0/24' OR ipv6-addr:value NOT ISSUPERSET '2001:db8::1']", ""},
+		{"a subset of a network of IPv4 with leading zeros", "[ipv4-addr:value ISSUBSET '198.51.100.007']", ""},
+		{"a subset of a name", "[ipv4-addr:value ISSUBSET 'example.org']", "pattern-type at 26"},
+		{"a subset of a network that is too narrow", "[ipv4-addr:value ISSUBSET '198.51.100.0/33']", "pattern-type at 26"},
+		{"a subset of a network of the other version", "[ipv6-addr:value ISSUBSET '198.51.100.0/24']", "pattern-type at 26"},
+		{"a subset at the end of references", "[network-traffic:dst_ref.value ISSUBSET '2001:db8::/32' OR domain-name:resolves_to_refs[*].value ISSUBSET '10.0.0.0/8']", ""},
+		{"a subset of another property", "[file:name ISSUBSET '198.51.100.0/24']", "pattern-type at 1"},
+		{"a subset of the value of another type", "[domain-name:value ISSUBSET '198.51.100.0/24']", "pattern-type at 1"},
+		{"a subset of a type of one's own", "[x-net:ranges[*].cidr ISSUBSET '198.51.100.0/24']", ""},
+		{"a subset of a name in a type of one's own", "[x-net:ranges[*].cidr ISSUBSET 'a']", "pattern-type at 31"},
+		{"a subset in an extension", "[file:extensions.'x-net'.cidr ISSUBSET '198.51.100.0/24' OR file:x_net ISSUPERSET '::1']", ""},
+		{"a set of numbers", "[file:size IN (1, 2.5)]", ""},
+		{"a set of numbers and a string", "[file:size IN (1, 2.5, 'a', true)]", "pattern-type at 23"},
+		{"an empty set", "[file:size IN ()]", ""},
+		{"an AND of two types", "[file:size = 1 AND directory:path = 'a']", "pattern-type at 19 (warning)"},
+		{"an AND of two types in parentheses", "[file:size = 1 OR (file:size = 2 AND (directory:path = 'a' OR mutex:name = 'b'))]", "pattern-type at 38 (warning)"},
+		{"an AND that one type of several meets", "[(mutex:name = 'a' OR file:size = 1) AND (directory:path = 'a' OR file:size = 2) AND file:size = 3]", ""},
+		{"an AND of more types than are tried", "[(aaa:name = 1 OR bbb:name = 1 OR ccc:name = 1 OR ddd:name = 1 OR eee:name = 1) AND fff:name = 1]", ""},
+		{"an OR of two types", "[file:size = 1 OR directory:path = 'a']", ""},
+		{"brackets of two types", "[file:size = 1] AND [directory:path = 'a']", ""},
+		{"a number with a plus sign", "[file:size IN (-1, +2, +2.5)]", "pattern-constant at 19 (warning); pattern-constant at 23 (warning)"},
 
 		{"a regular expression", `[file:name MATCHES '^a\\.(exe|dll)$']`, ""},
 		{"one with a lookahead of PCRE", `[file:name MATCHES '^(?=a)(?<!b)a++(.)\\1$']`, ""},
@@ -160,5 +184,6 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("the source is %q", p.Source)
 		}
 		checkRoundTrip(t, source)
+		usable(t, p)
 	})
 }

@@ -1,9 +1,6 @@
 package pattern
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // onCalendar tells whether a timestamp of the grammar is of a day that there
 // is (RFC 3339 §5.7).
@@ -44,7 +41,7 @@ func fractionOf(s string) string {
 	return strings.TrimRight(strings.Trim(s, ".Z"), "0")
 }
 
-func (c *checker) noSuchDay(pos int, tokTimestamp string) {
-	c.problem(Error, pos, codeTimestamp, "STIX 2.1 §2.16", fmt.Sprintf(
-		"there is no %s: give a day that the calendar has", tokTimestamp[:len("2016-05-12")]))
+func (c *checker) noSuchDay(pos int) {
+	c.problem(Error, pos, codeTimestamp, "STIX 2.1 §2.16",
+		"the calendar does not have the day of this timestamp: correct it")
 }

@@ -29,11 +29,12 @@ func newConstant(v Value) (constant, error) {
 	case String:
 		c.binary, c.narrow = latin1(v.Text)
 	case Integer, Float:
-		c.number, ok = parseDecimal(v.Text)
+		// The grammar takes a plus sign that STIX 2.1 §9.2 forbids: Check warns of it.
+		c.number, ok = parseDecimal(strings.TrimPrefix(v.Text, "+"))
 	case Boolean:
 		c.truth = strings.EqualFold(v.Text, "true")
 	case Binary:
-		c.binary, err = base64.StdEncoding.DecodeString(v.Text)
+		c.binary, err = base64.StdEncoding.DecodeString(v.Text) // it passes over line feeds
 		c.narrow = true
 	case Hex:
 		c.binary, err = hex.DecodeString(v.Text)
@@ -170,12 +171,9 @@ func (c *predicate) listStrings() {
 	}
 }
 
-// homogeneous holds a set to one type of constant (STIX 2.1 §9.6.1), integers
-// and floats being both numbers.
 func homogeneous(set []constant) error {
 	for i := range set {
-		a, b := set[0].kind, set[i].kind
-		if a != b && !(a == Integer && b == Float || a == Float && b == Integer) {
+		if !alike(set[0].kind, set[i].kind) {
 			return errors.New("the set mixes types of constants")
 		}
 	}

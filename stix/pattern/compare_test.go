@@ -33,6 +33,45 @@ func TestWhatIsNoNumberIsRefused(t *testing.T) {
 	}
 }
 
+func TestEveryConstantThatParsesCanBeUsed(t *testing.T) {
+	for _, source := range []string{
+		"[a:b = +5]", "[a:b = -0]", "[a:b = +.5]", "[a:b IN (+0.0, -.25, 123456789012345678901234567890)]",
+		"[a:b = '\\'']", "[a:b = true]", "[a:b = h'']", "[a:b = t'2016-12-31T23:59:60.1234567890Z']",
+		"[a:b = b'AQ==']", "[a:b = b'\nAQ\n=\n=\n']", "[a:b = b'AQI\r\nDBA==\r\n']",
+	} {
+		usable(t, mustParse(t, source))
+	}
+}
+
+// usable fails if a constant of the pattern cannot be compared with. The days
+// of the calendar are beyond the grammar.
+func usable(t *testing.T, p *Pattern) {
+	t.Helper()
+	for _, o := range Values(p) {
+		_, err := newConstant(o.Constant)
+		if err != nil && (o.Constant.Kind != Timestamp || onCalendar(o.Constant.Text)) {
+			t.Errorf("%q: %v", o.Constant.Text, err)
+		}
+	}
+}
+
+func TestANumberWithAPlusSignIsTheNumber(t *testing.T) {
+	a, err := newConstant(Value{Kind: Float, Text: "+5.50"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if order, ok := a.compare(number("5.5")); order != 0 || !ok {
+		t.Error(order, ok)
+	}
+}
+
+func TestLineFeedsInBase64AreIgnored(t *testing.T) {
+	p := mustParse(t, "[artifact:payload_bin = b'TV\nr/\n']")
+	if _, matched, err := p.Match(t.Context(), incidentObserved(t)); !matched || err != nil {
+		t.Error(matched, err)
+	}
+}
+
 func TestTimestampsCompareAsTimesDo(t *testing.T) {
 	drawn := rapid.Custom(func(t *rapid.T) time.Time {
 		return time.Unix(rapid.Int64Range(-1<<35, 1<<35).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()

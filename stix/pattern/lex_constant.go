@@ -139,17 +139,20 @@ func isHex(s string) bool {
 	return len(s)%2 == 0
 }
 
-// isBase64 tells whether s is base64 of one byte or more (RFC 4648 §4).
+// isBase64 tells whether s is base64 of one byte or more (RFC 4648 §4). Line
+// feeds may stand anywhere in it (STIX 2.1 §9.2), after carriage returns too.
 func isBase64(s string) bool {
-	if len(s) == 0 || len(s)%4 != 0 {
-		return false
-	}
-	digits := strings.TrimSuffix(strings.TrimSuffix(s, "="), "=")
-	for i := range len(digits) {
-		c := digits[i]
-		if c == '_' || c == '-' || !parts[c] && c != '+' && c != '/' {
+	digits, padding := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n' || c == '\r':
+		case c == '=':
+			padding++
+		case padding > 0 || c == '_' || c == '-' || !parts[c] && c != '+' && c != '/':
 			return false
+		default:
+			digits++
 		}
 	}
-	return true
+	return digits > 0 && padding <= 2 && (digits+padding)%4 == 0
 }

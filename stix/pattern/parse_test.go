@@ -144,7 +144,7 @@ func TestTheGrammarsBoundsAreKept(t *testing.T) {
 		"[a:b LIKE 1]", "[a:b MATCHES h'00']", "[a:b ISSUBSET true]", "[a:b = 1.]", "[a:b = 1e3]", "[a:b = - 1]", "[a:b = +]",
 		"[a:b = null]", "[a:b = t'2016-13-12T08:17:27Z']", "[a:b = t'2016-05-32T08:17:27Z']", "[a:b = t'2016-05-12T24:17:27Z']",
 		"[a:b = t'2016-05-12T08:17:27.Z']", "[a:b = t'2016-05-12t08:17:27Z']", "[a:b = t '2016-05-12T08:17:27Z']",
-		"[a:b = b'====']", "[a:b = b'AQI']", "[a:b = b'A_==']", "[a:b = h'0g']", "[a:b === 1]", "[a:b =! 1]",
+		"[a:b = b'====']", "[a:b = b'\n']", "[a:b = b'A===']", "[a:b = b'AQ=D']", "[a:b = b'AQ ==']", "[a:b = b'AQI']", "[a:b = b'A_==']", "[a:b = h'0g']", "[a:b === 1]", "[a:b =! 1]",
 		"[a:b = 1] within 2 SECONDS", "[a:b = 1] WITHIN -5 SECONDS", "[a:b = 1] REPEATS 1.5 TIMES", "[a:b = 1] REPEATS 0 TIMES",
 		"[a:b = 1] START t'2016-05-12T08:17:27Z'", "[a:b = 1] [a:b = 2]", "WITHIN 5 SECONDS", "[a:b = 1]]", "[a:b = '\\n']", "[a:b = 'x\\",
 		"[a:b = 1] WITHIN " + strings.Repeat("9", 400) + " SECONDS",
