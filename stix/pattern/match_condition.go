@@ -173,7 +173,7 @@ func (w *walk) member(name string, value any, i int) (bool, error) {
 			return false, err
 		}
 		for _, ref := range list {
-			if id, ok := ref.(string); ok && w.observed.byID[id] != nil {
+			if id, ok := ref.(string); ok && w.observed.refer(id) != nil {
 				return w.from(references(list), i)
 			}
 		}
@@ -184,7 +184,7 @@ func (w *walk) member(name string, value any, i int) (bool, error) {
 
 func (w *walk) reference(value any, i int) (bool, error) {
 	id, _ := value.(string)
-	x := w.observed.byID[id]
+	x := w.observed.refer(id)
 	if x == nil {
 		return false, nil
 	}

@@ -103,7 +103,7 @@ func TestPatternsMeetWhatTheySay(t *testing.T) {
 		"[ipv4-addr:value NOT ISSUPERSET '198.51.100.8']": "3",
 		"[email-addr:value ISSUBSET '0.0.0.0/0']":         "",
 		"[email-addr:value NOT ISSUBSET '0.0.0.0/0']":     "2",
-		// Paths: keys, lists, extensions, references within the observation.
+		// Paths: keys, lists, extensions, references to all that there is.
 		"[file:hashes.'SHA-256' = 'ab']":                                                  "1",
 		"[file:extensions.'windows-pebinary-ext'.sections[1].name = '.data']":             "1",
 		"[file:extensions.'windows-pebinary-ext'.sections[*].entropy > 6]":                "1",
@@ -113,7 +113,8 @@ func TestPatternsMeetWhatTheySay(t *testing.T) {
 		"[email-message:to_refs[*].value = 'b@example.org']":                              "2",
 		"[email-message:to_refs[1].value = 'b@example.org']":                              "2",
 		"[email-message:to_refs[0].value = 'b@example.org']":                              "",
-		"[email-message:to_refs[*].value = 'outside@example.org']":                        "",
+		"[email-message:to_refs[*].value = 'outside@example.org']":                        "2",
+		"[email-message:to_refs[9].value = 'outside@example.org']":                        "",
 		"[email-addr:value = 'outside@example.org']":                                      "",
 		"[network-traffic:protocols[*] = 'tcp' AND network-traffic:dst_ref.value != 'x']": "3",
 		"[network-traffic:protocols = 'tcp']":                                             "",

@@ -18,7 +18,8 @@ type Observed struct {
 	Number      int       // number_observed, 1 to 999,999,999
 
 	objects []*object          // in the order they are referred to
-	byID    map[string]*object // what references resolve to
+	byID    map[string]*object // these by id, or by key in the objects dictionary
+	all     map[string]*object // by id all that Observations was given
 }
 
 // object is an object within an observation: a cyber-observable, as a rule.
@@ -36,7 +37,8 @@ const maxNumberObserved = 999_999_999
 //
 // The objects of an observed-data are those its object_refs name anywhere in
 // data, and those of its deprecated objects dictionary, where references go by
-// key. References that resolve to nothing are passed over: matching takes them
+// key. Patterns start at these. The references in them may lead on to anything
+// in data; those that resolve to nothing are passed over: matching takes them
 // for absent (STIX 2.1 §9.6). Of several versions of one observed-data the
 // latest modified counts, of several objects with one id the first.
 //
@@ -126,7 +128,7 @@ func (c *collection) latest() []map[string]any {
 }
 
 func (c *collection) observe(id string, properties map[string]any) (Observed, error) {
-	o := Observed{ID: id, byID: make(map[string]*object)}
+	o := Observed{ID: id, byID: make(map[string]*object), all: c.byID}
 	var err error
 	if o.First, err = timeOf(properties, "first_observed"); err != nil {
 		return o, err
@@ -169,6 +171,14 @@ func (o *Observed) add(id string, x *object) {
 	}
 	o.byID[id] = x
 	o.objects = append(o.objects, x)
+}
+
+// refer returns what a reference leads to, or nil.
+func (o *Observed) refer(id string) *object {
+	if x := o.byID[id]; x != nil {
+		return x
+	}
+	return o.all[id]
 }
 
 func timeOf(properties map[string]any, name string) (time.Time, error) {
