@@ -211,8 +211,8 @@ func TestNoOriginSupersedesOrHidesAnothers(t *testing.T) {
 		t.Fatalf("sg/feed: %+v", r)
 	}
 	with := func(old, new string) string { return strings.Replace(theirs, old, new, 1) }
-	newer := with(`"modified":"2026-01-01`, `"modified":"2027-01-01`)
-	revoked := strings.Replace(newer, `"modified":"2027-01-01`, `"revoked":true,"modified":"2028-01-01`, 1)
+	newer := with(`"modified":"2026-01-01`, `"modified":"2026-02-01`)
+	revoked := strings.Replace(newer, `"modified":"2026-02-01`, `"revoked":true,"modified":"2026-03-01`, 1)
 	otherBytes := with("test", "altered")
 	for what, raw := range map[string]string{"a newer version": newer, "a revoked version": revoked, "other bytes of the same version": otherBytes} {
 		if r := a.mallory.submit(bundle(raw), "region"); r.Accepted != 1 || r.Origin != "us" {
