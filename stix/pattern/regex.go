@@ -23,6 +23,7 @@ var errRegexSize = fmt.Errorf("the regular expressions are too large: with repet
 type search struct {
 	expression *regexp.Regexp
 	binary     bool // a byte string can match
+	hide       bool // newlines inside the text are to be hidden
 	cost       int  // steps for a byte
 }
 
@@ -34,7 +35,7 @@ const partsPerStep = 8
 // maxRegexSize.
 func newSearch(source string, left *int) (*search, error) {
 	source = norm.NFC.String(source)
-	tree, err := syntax.Parse(source, syntax.Perl|syntax.DotNL)
+	tree, err := syntax.Parse(withVerticalTab(source), syntax.Perl|syntax.DotNL)
 	if err != nil {
 		return nil, regexError(err)
 	}
@@ -42,32 +43,17 @@ func newSearch(source string, left *int) (*search, error) {
 	if *left -= size; *left < 0 {
 		return nil, errRegexSize
 	}
-	endBeforeNewline(tree)
+	hide := endBeforeNewline(tree)
 	re, err := regexp.Compile(tree.String())
 	if err != nil {
 		return nil, regexError(err)
 	}
 	_, binary := latin1(source)
-	return &search{expression: re, binary: binary, cost: 1 + size/partsPerStep}, nil
+	return &search{expression: re, binary: binary, hide: hide, cost: 1 + size/partsPerStep}, nil
 }
 
 func regexError(err error) error {
 	return fmt.Errorf("the regular expression is not one of RE2 (which has no lookaround, no back-references, no atomic groups or possessive quantifiers): %s", excerpt(err.Error()))
-}
-
-// endBeforeNewline gives $ the meaning it has in PCRE, where it matches before
-// a newline at the end too.
-func endBeforeNewline(re *syntax.Regexp) {
-	for _, sub := range re.Sub {
-		endBeforeNewline(sub)
-	}
-	if re.Op == syntax.OpEndText && re.Flags&syntax.WasDollar != 0 {
-		newline := &syntax.Regexp{Op: syntax.OpLiteral, Rune: []rune{'\n'}}
-		*re = syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{
-			{Op: syntax.OpQuest, Sub: []*syntax.Regexp{newline}},
-			{Op: syntax.OpEndText},
-		}}
-	}
 }
 
 // regexSize counts the parts of an expression with repetitions written out.
@@ -87,7 +73,7 @@ func (s *search) findsIn(text string, b *budget) (bool, error) {
 	if err := b.spend(product(len(text), s.cost)); err != nil {
 		return false, err
 	}
-	return s.expression.MatchString(norm.NFC.String(text)), nil
+	return s.finds(norm.NFC.String(text)), nil
 }
 
 // findsInBinary matches bytes as the code points below U+0100 (STIX 2.1 §9.6.4).
@@ -98,7 +84,14 @@ func (s *search) findsInBinary(bytes []byte, b *budget) (bool, error) {
 	if err := b.spend(product(len(bytes), s.cost)); err != nil {
 		return false, err
 	}
-	return s.expression.MatchString(codePoints(bytes)), nil
+	return s.finds(codePoints(bytes)), nil
+}
+
+func (s *search) finds(text string) bool {
+	if s.hide {
+		text = hideNewlines(text)
+	}
+	return s.expression.MatchString(text)
 }
 
 // latin1 returns the bytes of a string whose code points are all below U+0100

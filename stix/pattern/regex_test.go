@@ -1,8 +1,12 @@
 package pattern
 
 import (
+	"errors"
+	"regexp"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func TestRegularExpressionsAreReadAsInPCRE(t *testing.T) {
@@ -19,6 +23,26 @@ func TestRegularExpressionsAreReadAsInPCRE(t *testing.T) {
 		{`a\z`, "a\n", false},
 		{"a$|b", "b", true},
 		{"(?:x|a$)", "a\n", true},
+		{"^a$\n$", "a\n", true},
+		{"^a$\n$", "a\nb", false},
+		{"^a$\n$", "a\n\n", false},
+		{"^a\nb$\\n", "a\nb\n", true},
+		{"^a[^x]b$\\s\\z", "a\nb\n", true},
+		{"^a[^\n]b$\\s", "a\nb\n", false},
+		{"(?-s:^a.b$)\\s", "a\nb\n", false},
+		{"(?-s:^a.b$)\\s", "a-b\n", true},
+		{"a$b", "a\nb", false},
+		{"(a$\\n?)+b?", "a\n", true},
+		{"(?i)^A\nb$()", "a\nB", true},
+		{`^\s\S$`, "\va", true},
+		{`^[\s-x][\S]$`, "-a", true},
+		{`^[^\s]$`, "\v", false},
+		{`^[]\s]$`, "]", true},
+		{`^[[:alpha:]\s]$`, "\v", true},
+		{`^\S$`, "\v", false},
+		{`^[^\S]$`, "\v", true},
+		{`^\\s$`, `\s`, true},
+		{`^\Q\s\E\s$`, `\s `, true},
 		{"", "", true},
 		{`\d+\s\w`, "12 x", true},
 		{`\w`, "é", false},
@@ -77,4 +101,26 @@ func TestTheSizeOfAllRegularExpressionsTogetherIsBounded(t *testing.T) {
 func allowance() *int {
 	left := maxRegexSize
 	return &left
+}
+
+func FuzzRegularExpressionsOfPCRE(f *testing.F) {
+	f.Add(`^a$\n$|[[:^xdigit:]\S]`, "a\n")
+	f.Add(`(?-s:.[^b]$)*\s\Q\s`, "\v\n\n")
+	f.Fuzz(func(t *testing.T, source, text string) {
+		s, err := newSearch(source, allowance())
+		if err != nil {
+			return
+		}
+		if _, err := s.findsIn(text, plenty(t)); err != nil && !errors.Is(err, ErrUndecided) {
+			t.Error(err)
+		}
+		// What begins no PCRE construct is searched as Go does.
+		plain, err := regexp.Compile("(?s:" + source + ")")
+		if err != nil || strings.ContainsAny(source, `$\`) || !norm.NFC.IsNormalString(source+text) {
+			return
+		}
+		if got, err := s.findsIn(text, plenty(t)); err == nil && got != plain.MatchString(text) {
+			t.Errorf("%q MATCHES %q is %v", text, source, got)
+		}
+	})
 }
