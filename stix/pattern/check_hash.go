@@ -1,6 +1,9 @@
 package pattern
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // hash is an algorithm whose values can be told from others by their looks.
 type hash uint8
@@ -16,11 +19,12 @@ const (
 	hashSHA384
 	hashSHA512
 	hashSSDEEP
+	hashTLSH
 	hashWhirlpool
 )
 
-// hashForms holds the name of each and how many characters its values have: of
-// ssdeep, 1 to 128 of its own alphabet, of the others hex.
+// hashForms holds the name of each and how many hexadecimal digits its values
+// have; ssdeep has a form of its own, and TLSH may have its version in front.
 var hashForms = [...]struct {
 	name     string
 	min, max int
@@ -33,7 +37,8 @@ var hashForms = [...]struct {
 	hashSHA256:    {"SHA-256 or SHA3-256", 64, 64},
 	hashSHA384:    {"SHA-384 or SHA3-384", 96, 96},
 	hashSHA512:    {"SHA-512 or SHA3-512", 128, 128},
-	hashSSDEEP:    {"SSDEEP", 1, 128},
+	hashSSDEEP:    {name: "SSDEEP"},
+	hashTLSH:      {"TLSH", 70, 70},
 	hashWhirlpool: {"WHIRLPOOL", 128, 128},
 }
 
@@ -87,6 +92,8 @@ func hashNamed(s string) hash {
 		return hashSHA512
 	case "SSDEEP":
 		return hashSSDEEP
+	case "TLSH":
+		return hashTLSH
 	case "WHIRLPOOL":
 		return hashWhirlpool
 	}
@@ -98,29 +105,63 @@ func (c *checker) hashes(h hash, values []Value) {
 	form := &hashForms[h]
 	for i := range values {
 		v := &values[i]
-		if v.Kind == String && len(v.Text) >= form.min && len(v.Text) <= form.max && isHashText(h, v.Text) {
+		if v.Kind == String && isDigest(h, v.Text) {
 			continue
 		}
-		length := fmt.Sprintf("%d hexadecimal digits", form.min)
+		what := fmt.Sprintf("%d hexadecimal digits", form.min)
 		switch h {
 		case hashSSDEEP:
-			length = "1 to 128 of A-Z, a-z, 0-9, /, +, : and ."
+			what = "a block size and two pieces of A-Z, a-z, 0-9, / and +, with colons between them"
 		case hashMD6:
-			length = "32 to 128 hexadecimal digits"
+			what = "32 to 128 hexadecimal digits"
+		case hashTLSH:
+			what = "70 hexadecimal digits, after T1 or without it"
 		}
 		c.problem(Error, v.Pos, codeHash, "STIX 2.1 §10.7",
-			fmt.Sprintf("this is no %s, which is a string of %s: correct it or remove it", form.name, length))
+			fmt.Sprintf("this is no %s, which is a string of %s: correct it or remove it", form.name, what))
 	}
 }
 
-func isHashText(h hash, s string) bool {
+// isDigest tells whether s can be what the algorithm gives.
+func isDigest(h hash, s string) bool {
+	form := &hashForms[h]
+	switch {
+	case h == hashSSDEEP:
+		return isSSDEEP(s)
+	case h == hashTLSH && len(s) == form.max+2 && s[0] == 'T' && classes[s[1]] == digit:
+		s = s[2:] // newer tools write the version before it
+	}
+	if len(s) < form.min || len(s) > form.max {
+		return false
+	}
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case classes[c] == digit:
-		case h == hashSSDEEP && (classes[c] == letter && c != '_' || c == '/' || c == '+' || c == ':' || c == '.'):
-		case h != hashSSDEEP && c|0x20 >= 'a' && c|0x20 <= 'f':
-		default:
+		if c := s[i]; classes[c] != digit && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// isSSDEEP tells whether s is a block size and two pieces of base64 digits,
+// parted by colons. Some tools leave the name of the file behind a comma.
+func isSSDEEP(s string) bool {
+	size, rest, ok := strings.Cut(s, ":")
+	first, second, also := strings.Cut(rest, ":")
+	second, _, _ = strings.Cut(second, ",")
+	if !ok || !also || size == "" {
+		return false
+	}
+	for i := range len(size) {
+		if classes[size[i]] != digit {
+			return false
+		}
+	}
+	return isSSDEEPPiece(first) && isSSDEEPPiece(second)
+}
+
+func isSSDEEPPiece(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; classes[c] != digit && (classes[c] != letter || c == '_') && c != '/' && c != '+' {
 			return false
 		}
 	}
