@@ -38,7 +38,7 @@ type Problem struct {
 	// Section names the rule's source, such as "STIX 2.1 §9.5.1".
 	Section string
 	// Message says what is wrong and how to mend it, in at most 300 bytes. It
-	// may quote a few characters of the pattern.
+	// repeats nothing of the pattern but words and signs of the language.
 	Message string
 	// Pos is the byte offset of what is wrong, Line and Column the same for
 	// people: both from 1, columns in characters.
@@ -72,8 +72,7 @@ const maxProblems = 20
 // qualifier repeats another only where both stand on the same brackets; after
 // parentheses it may.
 //
-// Nothing of source is kept when Check returns, but for a quote in a message,
-// which is a copy.
+// Nothing of source is kept when Check returns.
 func Check(source string, report func(Problem)) {
 	p := checkers.Get().(*parser)
 	p.check(source, report)

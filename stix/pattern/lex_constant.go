@@ -18,7 +18,7 @@ func (p *parser) number(i int) {
 	case n == first:
 		p.fail(i, "a number is expected after %c", src[i])
 	case n-first > 1 && src[first] == '0':
-		p.fail(first, "a number has no leading 0: write %s", p.quote(first+1, n))
+		p.fail(first, "a number has no leading 0: leave it out")
 	default:
 		p.tok = token{kind: tokInteger, start: i, end: n}
 	}

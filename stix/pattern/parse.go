@@ -198,8 +198,7 @@ func (p *parser) observation(depth int) *Observation {
 
 func (p *parser) expectedObservation() {
 	if k := p.tok.kind; k == tokName || k == tokHyphenName || k == wordExists || k == wordNot {
-		p.fail(p.tok.start, "[ is expected, not %s: put the comparison in brackets, as in [file:size = 1280]",
-			p.quote(p.tok.start, p.tok.end))
+		p.fail(p.tok.start, "[ is expected, not %s: put the comparison in brackets, as in [file:size = 1280]", p.found())
 		return
 	}
 	p.expected("[ or (")

@@ -197,8 +197,7 @@ func (p *parser) value() {
 
 func (p *parser) expectedValue() {
 	if k := p.tok.kind; k == tokHyphenName || k == tokName && p.hint() == "" {
-		p.fail(p.tok.start, "a constant is expected, not %s: put strings between two '",
-			p.quote(p.tok.start, p.tok.end))
+		p.fail(p.tok.start, "a constant is expected, not a name: put strings between two '")
 		return
 	}
 	p.expected("a constant such as 'text', 42 or true")
@@ -247,8 +246,11 @@ func (p *parser) property() {
 		if t.escaped && !p.verbatim {
 			s.Name = unescape(s.Name)
 		}
-	case t.kind == tokHyphenName, t.kind == tokBoolean, t.kind >= wordAnd:
-		p.fail(t.start, "%[1]s is no bare name of a property: put it in quotes, as '%[1]s'", p.quote(t.start, t.end))
+	case t.kind == tokHyphenName:
+		p.fail(t.start, "a name with a hyphen is no bare name of a property: put it in quotes, as in 'ntfs-ext'")
+		return
+	case t.kind == tokBoolean, t.kind >= wordAnd:
+		p.fail(t.start, "%[1]s is no bare name of a property: put it in quotes, as '%[1]s'", p.found())
 		return
 	default:
 		p.expected("the name of a property")

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// SyntaxError says why a text is no pattern, and where. It may quote a few
-// characters of it.
+// SyntaxError says why a text is no pattern, and where. It repeats nothing of it
+// but words and signs of the language.
 type SyntaxError struct {
 	Pos          int // byte offset
 	Line, Column int // from 1; columns count characters
@@ -42,24 +42,29 @@ func position(src string, pos int) (line, column int) {
 	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 }
 
-// maxQuote is how many bytes of a pattern a message repeats at once.
-const maxQuote = 40
-
-// quote returns what is at src[from:to], cut where it is long, and with
-// question marks for what a terminal would obey and not show.
-func (p *parser) quote(from, to int) string { return cut(p.src[from:to]) }
-
-func cut(s string) string {
-	dots := ""
-	if len(s) > maxQuote {
-		s, dots = strings.ToValidUTF8(s[:maxQuote], ""), "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
+// found says what the current token is. It repeats only what belongs to the
+// language: a message may be passed on to those who must not see the pattern.
+func (p *parser) found() string {
+	t := p.tok
+	switch t.kind {
+	case tokEnd:
+		return "the end"
+	case tokName, tokHyphenName:
+		if p.hint() == "" {
+			return "a name"
 		}
-		return r
-	}, s) + dots
+	case tokInteger, tokFloat:
+		return "a number"
+	case tokText:
+		return "a string"
+	case tokBinary:
+		return "a binary constant"
+	case tokHexadecimal:
+		return "a hex constant"
+	case tokTimestamp:
+		return "a timestamp"
+	}
+	return p.src[t.start:t.end]
 }
 
 // expected records that the current token should have been another one.
@@ -67,16 +72,11 @@ func (p *parser) expected(what string) {
 	if p.err != nil {
 		return
 	}
-	t := p.tok
-	found := "the end"
-	if t.kind != tokEnd {
-		found = p.quote(t.start, t.end)
-	}
-	message := fmt.Sprintf("%s is expected, not %s", what, found)
+	message := fmt.Sprintf("%s is expected, not %s", what, p.found())
 	if hint := p.hint(); hint != "" {
 		message += ": " + hint
 	}
-	p.fail(t.start, "%s", message)
+	p.fail(p.tok.start, "%s", message)
 }
 
 // hint says how to mend the slips that are made most.
@@ -105,6 +105,8 @@ func (p *parser) strange(i int) {
 		p.fail(i, "/ begins nothing but a comment: put a regular expression between two '")
 	case !unicode.IsPrint(r):
 		p.fail(i, "the character U+%04X, which does not show, has no meaning here: remove it", r)
+	case unicode.IsLetter(r) || unicode.IsNumber(r):
+		p.fail(i, "a name is of a-z, A-Z, 0-9 and _: put anything else in a string between two '")
 	default:
 		p.fail(i, "%c has no meaning here: remove it, or put it in a string between two '", r)
 	}

@@ -99,39 +99,64 @@ func TestWhatTheGrammarAllowsParses(t *testing.T) {
 func TestAnErrorSaysWhereItIsAndHowToMendIt(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
 		{"", "line 1, column 1: [ or ( is expected, not the end"},
-		{"file:size = 1280", "line 1, column 1: [ is expected, not file: put the comparison in brackets, as in [file:size = 1280]"},
+		{"file:size = 1280", "line 1, column 1: [ is expected, not a name: put the comparison in brackets, as in [file:size = 1280]"},
 		{"[file.size = 1]", "line 1, column 6: a colon is expected, not a point: write the type, a colon and the property, as in file:size"},
 		{"[file:size = ]", "line 1, column 14: a constant such as 'text', 42 or true is expected, not ]"},
 		{"[file:size = 1", "line 1, column 15: AND, OR or ] is expected, not the end"},
-		{"[file:name = readme]", "line 1, column 14: a constant is expected, not readme: put strings between two '"},
+		{"[file:name = readme]", "line 1, column 14: a constant is expected, not a name: put strings between two '"},
 		{"[file:name = True]", "line 1, column 14: a constant such as 'text', 42 or true is expected, not True: write true and false in lower case"},
 		{"[file:name like 'a%']", "line 1, column 12: a comparison operator such as = or LIKE is expected, not like: keywords are written in capitals: LIKE"},
-		{"[file:name\n = 'é' 1]", "line 2, column 8: AND, OR or ] is expected, not 1"},
+		{"[file:name\n = 'é' 1]", "line 2, column 8: AND, OR or ] is expected, not a number"},
 		{"[file:name MATCHES /.*/]", "line 1, column 20: / begins nothing but a comment: put a regular expression between two '"},
 		{"[file:name = \"a\"]", "line 1, column 14: \" is no quote in a pattern: put strings between two ' (U+0027)"},
 		{"[file:name = ‘a’]", "line 1, column 14: ‘ is no quote in a pattern: put strings between two ' (U+0027)"},
 		{`[file:path = 'C:\x']`, `line 1, column 17: a backslash stands only before ' or another backslash: write \\ for one backslash`},
 		{"[file:name = 'a]", "line 1, column 14: this string has no end: close it with ', and write \\' for a quote inside it"},
-		{"[file:extensions.ntfs-ext.sid = 1]", "line 1, column 18: ntfs-ext is no bare name of a property: put it in quotes, as 'ntfs-ext'"},
+		{"[file:extensions.ntfs-ext.sid = 1]", "line 1, column 18: a name with a hyphen is no bare name of a property: put it in quotes, as in 'ntfs-ext'"},
 		{"[a:b = h'abc']", "line 1, column 8: this is no hex: write two of 0-9, a-f for every byte, as in h'ffd8'"},
 		{"[a:b = b'']", "line 1, column 8: this is no base64: write it in fours, padded with =, as in b'AQIDBA=='"},
 		{"[a:b = t'2016-05-12']", "line 1, column 8: this is no timestamp: write it as t'2016-05-12T08:17:27.000Z', in UTC"},
-		{"[a:b = 05]", "line 1, column 8: a number has no leading 0: write 5"},
+		{"[a:b = 05]", "line 1, column 8: a number has no leading 0: leave it out"},
 		{"[a:b > true]", "line 1, column 8: true and false have no order: compare them with = or !="},
 		{"[a:b[-1] = 1]", "line 1, column 6: an index is a whole number from 0 to 2147483647"},
 		{"[a:b = 1] START '2016-05-12T08:17:27Z' STOP '2017-05-12T08:17:27Z'", "line 1, column 17: START takes a timestamp and not a string: put a t before it, as in t'2016-05-12T08:17:27.000Z'"},
-		{"[a:b = 1] WITHIN 5 HOURS", "line 1, column 20: SECONDS is expected, not HOURS"},
+		{"[a:b = 1] WITHIN 5 HOURS", "line 1, column 20: SECONDS is expected, not a name"},
 		{"[a:b = 1] WITHIN 0.0 SECONDS", "line 1, column 18: WITHIN takes a number of seconds above 0, and one that a 64-bit float can hold"},
 		{"[a:b = 1] REPEATS 2147483648 TIMES", "line 1, column 19: REPEATS takes a whole number from 1 to 2147483647"},
 		{"[a:b = 1] /* never", "line 1, column 11: this comment has no end: close it with */"},
 		{"[a:b = \u202e1]", "line 1, column 8: the character U+202E, which does not show, has no meaning here: remove it"},
-		{"[a:b = 1] 'x\x1b[31m'", "line 1, column 11: AND, OR, FOLLOWEDBY, a qualifier (WITHIN, REPEATS, START) or the end is expected, not 'x?[31m'"},
+		{"[a:b = 1] 'x\x1b[31m'", "line 1, column 11: AND, OR, FOLLOWEDBY, a qualifier (WITHIN, REPEATS, START) or the end is expected, not a string"},
 		{"[a:b = '\xff']", "line 1, column 9: this is not valid UTF-8: write patterns in Unicode"},
 		{"[a:b = 1])", "line 1, column 10: AND, OR, FOLLOWEDBY, a qualifier (WITHIN, REPEATS, START) or the end is expected, not )"},
 	} {
 		_, err := Parse(c.source)
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%q: got %v\nwant %s", c.source, err, c.want)
+		}
+	}
+}
+
+func TestNoMessageRepeatsANameOrAConstant(t *testing.T) {
+	for _, source := range []string{
+		"secret:name = 1", "[secret]", "[a:secret-name = 1]", "[file:name = secret]", "[file:name secret 'a']", "[a:b = 1] 'secret'",
+		"[a:b 'secret']", "[a:b = 1 secret]", "[a:b = b'secret-']", "[a:b = 'secret", "[secret-a-:x = 1]", "[se:name = 1]",
+		"[file:Secret = 1]", "[file:hashes.MD5 = 'secret']", "[file:name MATCHES 'secret(']", "[ipv4-addr:value ISSUBSET 'secret']",
+		"[a:b = 1] WITHIN secret", "[a:b = 0051973]", "[a:b = 51973 51973]", "[a:b = 1] 51973", "[a:b[secret] = 1]",
+		"[file:name = t'2051-97-30T00:00:00Z']", "[file:name MATCHES '[z-a]secret{51973}']",
+	} {
+		problems := problemsOf(source)
+		if p, err := Parse(source); err == nil {
+			if _, err := p.Prepare(); err != nil {
+				problems = append(problems, Problem{Message: err.Error()})
+			}
+		}
+		if len(problems) == 0 {
+			t.Errorf("%s has no problem", source)
+		}
+		for _, p := range problems {
+			if strings.Contains(strings.ToLower(p.Message), "secret") || strings.Contains(p.Message, "51973") || strings.Contains(p.Message, "z-a]") {
+				t.Errorf("%s: %s", source, p.Message)
+			}
 		}
 	}
 }

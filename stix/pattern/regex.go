@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -52,8 +53,13 @@ func newSearch(source string, left *int) (*search, error) {
 	return &search{expression: re, binary: binary, hide: hide, cost: 1 + size/partsPerStep}, nil
 }
 
+// regexError leaves out the piece of the expression that err repeats.
 func regexError(err error) error {
-	return fmt.Errorf("the regular expression is not one of RE2 (which has no lookaround, no back-references, no atomic groups or possessive quantifiers): %s", excerpt(err.Error()))
+	code := syntax.ErrorCode("it does not parse")
+	if e := (*syntax.Error)(nil); errors.As(err, &e) {
+		code = e.Code
+	}
+	return fmt.Errorf("the regular expression is not one of RE2 (which has no lookaround, no back-references, no atomic groups or possessive quantifiers): %s", code)
 }
 
 // regexSize counts the parts of an expression with repetitions written out.
