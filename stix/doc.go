@@ -19,7 +19,7 @@
 // refuses the object, a broken SHOULD a [Warning].
 //
 // The specification itself is in tables. spec_sdo.go, spec_sro.go, spec_sco.go,
-// spec_ext.go, spec_meta.go and spec_common.go can be held against its property
+// spec_ext.go, spec_meta.go and spec_object.go can be held against its property
 // tables, vocab.go against its vocabularies, relationships.go against its
 // suggestions. validate.go walks them; rules_*.go has, a small function each with
 // its section, what a table cannot say.
