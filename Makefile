@@ -43,8 +43,7 @@ vuln: $(TOOLS)/.govulncheck-$(GOVULNCHECK)
 fuzz:
 	@set -e; for dir in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
 		for target in $$(cat $$dir/*_test.go | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
-			echo "$$target for $(FUZZTIME)"; \
-			(cd $$dir && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
+			.ci/fuzz $$dir $$target $(FUZZTIME); \
 		done; \
 	done
 
