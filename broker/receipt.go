@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"encoding/json"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -211,7 +210,7 @@ func (r *receipt) appendCounts(b []byte) []byte {
 func (r *receipt) appendLine(b []byte, l *line) []byte {
 	o := &r.sub.objects[l.object]
 	if l.outcome == api.Refused {
-		return r.appendSlow(b, l, o)
+		return r.appendRefused(b, l, o)
 	}
 	b = append(b, `{"object":`...)
 	b = strconv.AppendInt(b, int64(l.object), 10)
@@ -242,22 +241,54 @@ func (r *receipt) appendLine(b []byte, l *line) []byte {
 	return append(b, '}')
 }
 
-func (r *receipt) appendSlow(b []byte, l *line, o *object) []byte {
-	out := api.ObjectReceipt{Object: l.object, ID: o.ID, Version: o.Version(), Outcome: l.outcome,
-		Findings: r.brief.of(l.findings), Level: o.level}
-	if r.brief == fullDetail {
-		out.Warnings = gather(o.warnings, &r.explained)
-	}
+// appendRefused writes the line of a refused object, of which every text may
+// hold anything.
+func (r *receipt) appendRefused(b []byte, l *line, o *object) []byte {
+	b = append(b, `{"object":`...)
+	b = strconv.AppendInt(b, int64(l.object), 10)
+	b = appendMember(b, "id", o.ID)
+	b = appendMember(b, "version", o.Version())
+	b = appendMember(b, "outcome", string(l.outcome))
 	if l.stream >= 0 {
-		out.Audience = o.streams[l.stream].Audience
+		b = appendMember(b, "audience", o.streams[l.stream].Audience)
 	}
-	if l.outcome != api.Refused {
-		out.Stream, out.Sequence, out.Index, out.Added = l.place.Stream, l.place.Seq, l.place.Index, formatAdded(l.place.Added)
+	if o.level != stix.NoLevel {
+		b = appendMember(b, "tlp", o.level.String())
 	}
-	j, err := json.Marshal(out)
-	if err != nil {
-		// Only a string that is not UTF-8 could do this, and json replaces those.
-		return strconv.AppendQuote(append(b, `{"outcome":"refused","id":`...), "unprintable")
+	b = append(b, `,"index":0`...)
+	if findings := r.brief.of(l.findings); len(findings) > 0 {
+		b = appendFindings(b, findings)
 	}
-	return append(b, j...)
+	if len(o.warnings) > 0 && r.brief == fullDetail {
+		b = appendWarnings(b, gather(o.warnings, &r.explained))
+	}
+	return append(b, '}')
+}
+
+func appendFindings(b []byte, findings []stix.Finding) []byte {
+	b = append(b, `,"findings":[`...)
+	for i := range findings {
+		f := &findings[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"code":"`...)
+		b = append(b, f.Code...)
+		b = append(b, `","path":`...)
+		b = appendText(b, f.Path)
+		b = appendMember(b, "section", f.Section)
+		b = append(b, `,"message":`...)
+		b = append(appendText(b, f.Message), '}')
+	}
+	return append(b, ']')
+}
+
+// appendMember writes a member that has one before it, unless it is empty.
+func appendMember(b []byte, name, text string) []byte {
+	if text == "" {
+		return b
+	}
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	return appendText(append(b, '"', ':'), text)
 }

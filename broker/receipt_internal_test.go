@@ -111,9 +111,7 @@ func TestAReceiptTakesMemoryByWhatOneMessageHolds(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		took := int(after.TotalAlloc - before.TotalAlloc)
 		t.Logf("%s: %d bytes, %d allocated", name, len(b), took)
-		// Built for the race detector, pools drop buffers at random: it takes half
-		// as much again. Written out in full it would be over a hundred times.
-		if took > 12*c.most+1<<20 || len(b) > c.most || r.brief != c.want {
+		if took > 8*c.most+1<<20 || len(b) > c.most || r.brief != c.want {
 			t.Errorf("%s: %d bytes allocated for %d of at most %d, brevity %d", name, took, len(b), c.most, r.brief)
 		}
 		var got api.Receipt

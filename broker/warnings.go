@@ -54,14 +54,8 @@ func appendWarnings(b []byte, lines []api.Warning) []byte {
 			b = append(b, `,"more":`...)
 			b = strconv.AppendInt(b, int64(w.More), 10)
 		}
-		if w.Section != "" {
-			b = append(b, `,"section":`...)
-			b = appendText(b, w.Section)
-		}
-		if w.Message != "" {
-			b = append(b, `,"message":`...)
-			b = appendText(b, w.Message)
-		}
+		b = appendMember(b, "section", w.Section)
+		b = appendMember(b, "message", w.Message)
 		b = append(b, '}')
 	}
 	return append(b, ']')
