@@ -130,7 +130,7 @@ func (s *seat) connect(url string) {
 	must(s.t, err)
 	s.t.Cleanup(nc.Close)
 	s.nc = nc
-	s.js, err = jetstream.NewWithAPIPrefix(nc, api.APIPrefix)
+	s.js, err = jetstream.NewWithAPIPrefix(nc, api.APIPrefix, jetstream.WithDefaultTimeout(patience))
 	must(s.t, err)
 }
 
@@ -144,7 +144,7 @@ func (s *seat) submit(payload []byte, to string, headers ...string) *api.Receipt
 	for i := 0; i+1 < len(headers); i += 2 {
 		m.Header.Set(headers[i], headers[i+1])
 	}
-	reply, err := s.nc.RequestMsg(m, 20*time.Second)
+	reply, err := s.nc.RequestMsg(m, patience)
 	must(s.t, err)
 	var r api.Receipt
 	must(s.t, json.Unmarshal(reply.Data, &r))
@@ -155,7 +155,7 @@ func ask[T any](s *seat, subject string, q any) T {
 	s.t.Helper()
 	body, err := json.Marshal(q)
 	must(s.t, err)
-	m, err := s.nc.Request(subject, body, 20*time.Second)
+	m, err := s.nc.Request(subject, body, patience)
 	must(s.t, err)
 	var out struct {
 		Error *api.Error `json:"error"`

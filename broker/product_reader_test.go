@@ -74,7 +74,7 @@ func (r *reader) dial() error {
 	r.p.t.Cleanup(nc.Close)
 	r.nc, r.closed = nc, closed
 	r.open_, r.durable = map[string]jetstream.ConsumeContext{}, map[string]jetstream.Consumer{}
-	r.js, err = jetstream.NewWithAPIPrefix(nc, api.APIPrefix)
+	r.js, err = jetstream.NewWithAPIPrefix(nc, api.APIPrefix, jetstream.WithDefaultTimeout(patience))
 	return err
 }
 

@@ -203,16 +203,18 @@ func (in *stixInput) follow(it *stixItem) {
 }
 
 // check reads the item's object. What stands in a bundle is put into one, so
-// that a bundle within a bundle is not taken apart.
+// that a bundle within a bundle is not taken apart. So is what would be taken
+// apart all the same: after broken JSON nobody can tell that it stood in a list.
 func (in *stixInput) check(it *stixItem) error {
 	payload, pointer := it.raw, ""
 	if it.pointer != "" {
-		in.envelope = append(in.envelope[:0], `{"objects":[`...)
-		in.envelope = append(in.envelope, it.raw...)
-		in.envelope = append(in.envelope, `]}`...)
-		payload, pointer = in.envelope, "/objects/0"
+		payload, pointer = in.enveloped(it.raw), "/objects/0"
 	}
 	objects, err := stix.Split(payload, stix.Limits{})
+	if err == nil && len(objects) != 1 {
+		payload, pointer = in.enveloped(it.raw), "/objects/0"
+		objects, err = stix.Split(payload, stix.Limits{})
+	}
 	switch {
 	case errors.As(err, &it.fault):
 		it.fault.Path = it.pointer + strings.TrimPrefix(it.fault.Path, pointer)
@@ -233,6 +235,14 @@ func (in *stixInput) check(it *stixItem) error {
 	}
 	it.object = o
 	return nil
+}
+
+// enveloped puts an object into a bundle, good until the next call.
+func (in *stixInput) enveloped(raw []byte) []byte {
+	in.envelope = append(in.envelope[:0], `{"objects":[`...)
+	in.envelope = append(in.envelope, raw...)
+	in.envelope = append(in.envelope, `]}`...)
+	return in.envelope
 }
 
 // stixReading is what a verb reads, one source after another.

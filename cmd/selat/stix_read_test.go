@@ -60,6 +60,8 @@ func TestItemsAreToldByTheirPlaceInTheFileAndTheBundle(t *testing.T) {
 		"no object in a list": {"{\"objects\":[\n5,\n" + a + "]}", []string{"2:1 /objects/0 not-an-object", "3:1 /objects/1 object"}},
 		"a bundle in one":     {"{\"objects\":[\n" + `{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","objects":[` + a + "]}]}", []string{"2:1 /objects/0 invalid-type"}},
 		"after broken JSON":   {"{\"objects\":[\n{,},\n" + a + ",\n" + a + "]}", []string{"2:1 /objects/0 malformed-json", "3:1  object", "3:" + comma + "  malformed-json", "4:1  object", "4:" + comma + "  malformed-json"}},
+		"a bundle after it":   {"{\n{\"objects\":[{\"objects\":[]}", []string{"1:1  malformed-json", "2:13  empty-value", "2:13  malformed-json"}},
+		"two in one after it": {"{\n{\"objects\":[{\"objects\":[" + a + "," + a + "]}", []string{"1:1  malformed-json", "2:13  missing-property", "2:13  malformed-json"}},
 		"too large an object": {"{\"objects\":[" + a + ",\n" + large + ",\n" + a + "]}", []string{"1:13 /objects/0 object", "0:0 /objects/1 object-too-large", "6291459:1 /objects/2 object"}},
 		"too large, alone":    {large + "\n" + a, []string{"0:0  object-too-large", "6291458:1  object"}},
 		"characters":          {`{"x":"ชื่อ","objects":[` + a + "]}", []string{"1:24 /objects/0 object"}},
