@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -123,7 +124,11 @@ func (x *Index) fillFilter(ctx context.Context) error {
 	}
 	read := 0
 	for ok := it.First(); ok; ok = it.Next() {
-		if k := it.Key(); k[0] == kindObject || k[0] == kindNewest {
+		switch k := it.Key(); k[0] {
+		case kindObject:
+			x.filter.add(k)
+			x.filter.add(k[:bytes.LastIndexByte(k, 0)+1]) // see markForms
+		case kindNewest:
 			x.filter.add(k)
 		}
 		if read++; read%4096 == 0 && ctx.Err() != nil {
