@@ -45,16 +45,18 @@ func newFilter() *filter {
 
 // lacks is true if the key is certainly not held.
 func (f *filter) lacks(key []byte) bool {
-	if !f.ready.Load() {
-		return false
-	}
+	return f.ready.Load() && !f.has(key)
+}
+
+// has is true if the key was added, and now and then if not.
+func (f *filter) has(key []byte) bool {
 	h := maphash.Bytes(f.seed, key)
 	for _, p := range *f.parts.Load() {
 		if p.has(h) {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // add puts a key in. Whoever learns of the key later, by way of the database,

@@ -46,7 +46,12 @@ func (x *Index) markForms(b *pebble.Batch, r *Record, place storedPlace) error {
 		return err
 	}
 	x.writer.buf = key
-	if !x.filter.lacks(key) {
+	known := x.filter.has(key)
+	if !known {
+		// Of the name alone there is no key; the filter takes it all the same.
+		x.filter.add(key)
+	}
+	if known || !x.filter.ready.Load() {
 		err := scan(x.db, func(version string, v []byte) error {
 			var s stored
 			if err := s.decode(v); err != nil {
@@ -60,9 +65,6 @@ func (x *Index) markForms(b *pebble.Batch, r *Record, place storedPlace) error {
 		if err != nil {
 			return err
 		}
-	} else {
-		// Of the name alone there is no key; the filter takes it all the same.
-		x.filter.add(key)
 	}
 	if len(others) == 0 {
 		return nil
