@@ -232,11 +232,12 @@ func (w *writer) complete(r *round) error {
 func (w *writer) records(r *round) []catalog.Record {
 	records := make([]catalog.Record, 0, len(r.items))
 	for i, m := range r.messages {
+		offset := stix.BundleHead()
 		for j, it := range m.items {
 			it.place = catalog.Place{Stream: w.stream, Seq: r.last + uint64(i) + 1, Index: j, Audience: it.stream.Audience, Level: it.stream.Level,
 				Added: m.added + int64(j), Supporting: it.entry.object.supporting}
-			records = append(records, catalog.Record{Key: it.entry.key, Hash: it.entry.object.Hash(), Place: it.place,
-				Definition: it.entry.object.Definition != nil, Lineage: it.entry.object.Lineage()})
+			records = append(records, catalog.RecordOf(it.entry.key.Origin, &it.entry.object.Object, it.place, offset))
+			offset += len(it.entry.object.Raw) + 1
 		}
 	}
 	return records

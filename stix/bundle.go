@@ -30,3 +30,7 @@ func AppendBundle(dst []byte, id string, raws ...[]byte) []byte {
 func BundleOverhead() int {
 	return len(bundleHead) + bundleIDLen + len(bundleMid) + len(bundleTail)
 }
+
+// BundleHead returns how many bytes AppendBundle writes before the first object.
+// Each further one follows a comma.
+func BundleHead() int { return len(bundleHead) + bundleIDLen + len(bundleMid) }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,6 +21,10 @@ type Record struct {
 	// Lineage is what this version says of its object, zero where the object
 	// has no versions (stix.Object.Lineage). Its Latest is the key's version.
 	Lineage stix.Lineage
+	// Version is stix.Object.Version, Spec its spec_version, "" for 2.1.
+	Version, Spec string
+	// Offset and Length are the object's bytes within the message.
+	Offset, Length int
 }
 
 // writer is what one Apply after the other uses.
@@ -30,7 +35,19 @@ type writer struct {
 	// values holds what the batch in the making has written of each key, the
 	// newest version of an object under newestVersion.
 	values map[Key][]byte
+	// forms are the places of objects without versions in it, counts its numbers.
+	forms  map[form][]storedPlace
+	counts map[string]uint64
 	buf    []byte
+}
+
+func (w *writer) begin() {
+	if w.values == nil {
+		w.values, w.forms, w.counts = map[Key][]byte{}, map[form][]storedPlace{}, map[string]uint64{}
+	}
+	clear(w.values)
+	clear(w.forms)
+	clear(w.counts)
 }
 
 // Apply records objects of one stream up to and including the sequence
@@ -85,8 +102,14 @@ func (x *Index) apply(stream string, through uint64, records []Record, pos posit
 	}
 	next := pos
 	next.seq = through
-	clear(x.writer.values)
+	x.writer.begin()
+	if err := x.originsOf(records); err != nil {
+		return err
+	}
 	err = x.write(func(b *pebble.Batch) error {
+		if err := x.describe(b, streamNo, pos.seq, records); err != nil {
+			return err
+		}
 		for i := range records {
 			r := &records[i]
 			if r.Place.Seq <= pos.seq {
@@ -110,6 +133,37 @@ func (x *Index) apply(stream string, through uint64, records []Record, pos posit
 	return nil
 }
 
+// describe writes what the messages beyond a sequence are made of.
+func (x *Index) describe(b *pebble.Batch, streamNo uint32, beyond uint64, records []Record) error {
+	var m listing
+	for i := range records {
+		r := &records[i]
+		if r.Place.Seq <= beyond {
+			continue
+		}
+		spec := r.Spec
+		if spec == "" {
+			spec = latestSpec
+		}
+		m = append(m, described{
+			origin: r.Key.Origin, id: r.Key.ID, version: r.Version, spec: spec,
+			index: r.Place.Index, added: r.Place.Added, offset: r.Offset, length: r.Length,
+		})
+		if i+1 < len(records) && records[i+1].Place.Seq == r.Place.Seq {
+			continue
+		}
+		x.writer.buf = appendMessageKey(x.writer.buf[:0], kindMessage, streamNo, r.Place.Seq)
+		if err := b.Set(x.writer.buf, m.append(nil), nil); err != nil {
+			return err
+		}
+		if err := x.countMessage(streamNo, m); err != nil {
+			return err
+		}
+		m = m[:0]
+	}
+	return x.writeCounts(b)
+}
+
 // check refuses a record that does not belong into this call.
 func check(r *Record, stream string, through uint64) error {
 	p := &r.Place
@@ -124,6 +178,10 @@ func check(r *Record, stream string, through uint64) error {
 		return fmt.Errorf("object %s has no TLP level", r.Key.ID)
 	case r.Lineage != (stix.Lineage{}) && r.Lineage.Latest != r.Key.Version:
 		return fmt.Errorf("object %s has the lineage of another version", r.Key.ID)
+	case r.Offset < 0 || r.Length < 0 || r.Offset+r.Length > 1<<31-1:
+		return fmt.Errorf("object %s stands at %d with %d bytes", r.Key.ID, r.Offset, r.Length)
+	case len(r.Key.ID) > maxIDText || len(r.Key.Origin) > maxTypeText || len(r.Version) > maxLineageText || len(r.Spec) > maxTypeText:
+		return fmt.Errorf("object %d of message %d has a name that is too long", p.Index, p.Seq)
 	case len(r.Lineage.Latest)+len(r.Lineage.CreatedBy)+len(r.Lineage.Created)+len(r.Lineage.Revoked) > maxLineageText:
 		return fmt.Errorf("object %s has a lineage of more than %d bytes", r.Key.ID, maxLineageText)
 	}
@@ -170,9 +228,17 @@ func (x *Index) keepOther(b *pebble.Batch, r *Record, place storedPlace) (kept, 
 	}
 	s := stored{hash: r.Hash, own: r.Lineage, places: []storedPlace{place}}
 	if before == nil {
+		if r.Lineage == (stix.Lineage{}) {
+			if err := x.markForms(b, r, place); err != nil {
+				return false, false, err
+			}
+		}
 		return true, true, x.put(b, r.Key, &s, true)
 	}
 	live := x.alive(before, r)
+	if err := x.markBeside(b, place, before.places); err != nil {
+		return false, false, err
+	}
 	switch {
 	case len(live) == 0:
 		created = true
@@ -280,6 +346,12 @@ func (x *Index) Forget(stream string) error {
 		return nil
 	}
 	err := x.write(func(b *pebble.Batch) error {
+		for _, kind := range []byte{kindMessage, kindMark, kindCount} {
+			lower := binary.BigEndian.AppendUint32([]byte{kind}, n.streams.numbers[stream])
+			if err := b.DeleteRange(lower, after(lower), nil); err != nil {
+				return err
+			}
+		}
 		for _, kind := range []byte{kindStream, kindPosition} {
 			key, err := named(kind, stream)
 			if err != nil {
@@ -294,7 +366,7 @@ func (x *Index) Forget(stream string) error {
 	if err != nil {
 		return x.fault("forgetting stream "+stream, err)
 	}
-	x.names.Store(&names{streams: n.streams.without(stream), audiences: n.audiences, next: n.next})
+	x.names.Store(&names{streams: n.streams.without(stream), audiences: n.audiences, origins: n.origins, next: n.next})
 	x.dropPosition(stream)
 	return nil
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -44,16 +45,18 @@ func newFilter() *filter {
 
 // lacks is true if the key is certainly not held.
 func (f *filter) lacks(key []byte) bool {
-	if !f.ready.Load() {
-		return false
-	}
+	return f.ready.Load() && !f.has(key)
+}
+
+// has is true if the key was added, and now and then if not.
+func (f *filter) has(key []byte) bool {
 	h := maphash.Bytes(f.seed, key)
 	for _, p := range *f.parts.Load() {
 		if p.has(h) {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // add puts a key in. Whoever learns of the key later, by way of the database,
@@ -123,7 +126,11 @@ func (x *Index) fillFilter(ctx context.Context) error {
 	}
 	read := 0
 	for ok := it.First(); ok; ok = it.Next() {
-		if k := it.Key(); k[0] == kindObject || k[0] == kindNewest {
+		switch k := it.Key(); k[0] {
+		case kindObject:
+			x.filter.add(k)
+			x.filter.add(k[:bytes.LastIndexByte(k, 0)+1]) // see markForms
+		case kindNewest:
 			x.filter.add(k)
 		}
 		if read++; read%4096 == 0 && ctx.Err() != nil {

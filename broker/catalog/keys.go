@@ -9,12 +9,21 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-// Keys are readable and ordered; a NUL parts their names:
+// Keys are ordered, and most are readable; there a NUL parts their names. In
+// those of m, x, v and k numbers of streams are four bytes, sequences eight and
+// indices four, the highest first:
 //
 //	l <origin> <id>                        -> the newest version of an object that has
 //	                                          versions, and its lineage (lineage.go)
 //	o <origin> <id> <version>              -> any other: hash and places (value.go)
 //	d <id> <origin> <level> <stream no.>   -> nothing; an accepted marking-definition
+//	m <stream no.> <sequence>              -> a message: its objects (listing.go)
+//	x <stream no.> <sequence> <index>      -> nothing; an object that has further
+//	                                          versions or places (mark.go)
+//	v <kind> <value> <stream no.> <sequence> <index>
+//	                                       -> what an object says of a value (observed.go)
+//	k <stream no.> <origin> <type> <day>   -> number of objects (count.go)
+//	i <origin>                             -> nothing; an origin
 //	p <stream>                             -> position
 //	s <stream>                             -> number in values (names.go)
 //	a <audience>                           -> number in values
@@ -27,6 +36,11 @@ const (
 	kindPosition   = 'p'
 	kindStream     = 's'
 	kindAudience   = 'a'
+	kindMessage    = 'm'
+	kindMark       = 'x'
+	kindValue      = 'v'
+	kindCount      = 'k'
+	kindOrigin     = 'i'
 )
 
 var (

@@ -73,6 +73,9 @@ func (x *Index) keepVersion(b *pebble.Batch, r *Record, place storedPlace) (kept
 	if newest == nil {
 		return true, true, x.put(b, r.Key, &made, true)
 	}
+	if err := x.markBeside(b, place, newest.places); err != nil {
+		return false, false, err
+	}
 	stale := newest.forgotten != made.forgotten
 	if stale {
 		if newest.all, _, err = x.survey(r.Key, newest); err != nil {

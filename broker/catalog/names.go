@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -12,6 +13,8 @@ import (
 // place takes some 20 bytes. It is never changed, only replaced by a copy.
 type names struct {
 	streams, audiences table
+	// origins are all that ever published.
+	origins []string
 	// next is the number of the next new stream. Numbers of forgotten streams
 	// are not used again: that makes Forget one small write, for a place whose
 	// stream number has no name is no place at all.
@@ -82,7 +85,7 @@ func (x *Index) streamNo(stream string) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("numbering stream %s: %w", stream, err)
 	}
-	x.names.Store(&names{streams: n.streams.with(stream, no), audiences: n.audiences, next: no + 1})
+	x.names.Store(&names{streams: n.streams.with(stream, no), audiences: n.audiences, origins: n.origins, next: no + 1})
 	return no, nil
 }
 
@@ -103,8 +106,34 @@ func (x *Index) audienceNo(audience string) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("numbering an audience: %w", err)
 	}
-	x.names.Store(&names{streams: n.streams, audiences: n.audiences.with(audience, no), next: n.next})
+	x.names.Store(&names{streams: n.streams, audiences: n.audiences.with(audience, no), origins: n.origins, next: n.next})
 	return no, nil
+}
+
+// originsOf takes down the origins of records that are new. They are a few
+// dozen, and never forgotten.
+func (x *Index) originsOf(records []Record) error {
+	last := ""
+	for i := range records {
+		origin := records[i].Key.Origin
+		n := x.names.Load()
+		if origin == last && i > 0 || slices.Contains(n.origins, origin) {
+			last = origin
+			continue
+		}
+		last = origin
+		key, err := named(kindOrigin, origin)
+		if err != nil {
+			return err
+		}
+		if err := x.write(func(b *pebble.Batch) error { return b.Set(key, nil, nil) }); err != nil {
+			return fmt.Errorf("taking down an origin: %w", err)
+		}
+		origins := append(slices.Clone(n.origins), origin)
+		slices.Sort(origins)
+		x.names.Store(&names{streams: n.streams, audiences: n.audiences, origins: origins, next: n.next})
+	}
+	return nil
 }
 
 // loadNames reads the tables at opening.
@@ -125,6 +154,13 @@ func loadNames(db *pebble.DB) (*names, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	err := scan(db, func(origin string, _ []byte) error {
+		n.origins = append(n.origins, origin)
+		return nil
+	}, kindOrigin)
+	if err != nil {
+		return nil, err
 	}
 	v, err := value(db, nextStreamKey)
 	if err != nil {

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -25,7 +24,7 @@ import (
 // works on a full disk too.
 const (
 	sealName = "SELAT-INDEX"
-	format   = "selat index 3\n"
+	format   = "selat index 4\n"
 )
 
 const defaultCacheBytes = 64 << 20
@@ -187,7 +186,6 @@ func ours(name string) bool {
 func openSealed(dir string, opts Options) (x *Index, err error) {
 	x = &Index{log: opts.Logger, positions: map[string]position{}, filter: newFilter()}
 	x.keys.New = func() any { b := make([]byte, 0, 256); return &b }
-	x.writer.values = map[Key][]byte{}
 	x.surveys.from = cmp.Or(opts.tuning.remember, rememberFrom)
 	x.disk = newDisk(opts.tuning.fs, opts.Logger, filepath.Join(dir, sealName))
 	// Pebble panics on some damage that passes its checksums.
@@ -332,6 +330,14 @@ func scan(db *pebble.DB, fn func(rest string, v []byte) error, kind byte, names 
 	if err != nil {
 		return err
 	}
+	return scanRange(db, lower, upper, func(key, v []byte) error {
+		return fn(string(key[len(lower):]), v)
+	})
+}
+
+// scanRange calls fn with every key from lower on and below upper, in order.
+// Key and value are good only during the call.
+func scanRange(db *pebble.DB, lower, upper []byte, fn func(key, v []byte) error) error {
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return err
@@ -339,7 +345,7 @@ func scan(db *pebble.DB, fn func(rest string, v []byte) error, kind byte, names 
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err == nil {
-			err = fn(string(bytes.TrimPrefix(it.Key(), lower)), v)
+			err = fn(it.Key(), v)
 		}
 		if err == errStop {
 			break

@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 )
 
 // View is the streams that a caller reads together, as policy decided: each from
@@ -74,8 +76,167 @@ type Page struct {
 	Next int64
 }
 
+// workPerPage bounds how many objects a page looks at: where few pass the
+// filters, it takes several pages to find them.
+const workPerPage = 200_000
+
 // Page returns a page of a view. A page may hold fewer objects than the limit,
 // even none, and still be followed by more: the work for one page is bounded.
 func (x *Index) Page(ctx context.Context, v View, q Query) (Page, error) {
-	return Page{}, errors.ErrUnsupported
+	if err := x.enter(); err != nil {
+		return Page{}, err
+	}
+	defer x.gate.RUnlock()
+	s := newSelection(x, v, q)
+	page := s.scan
+	if len(q.IDs) > 0 {
+		page = s.byID
+	}
+	p, err := page(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = x.fault("reading a page", err)
+	}
+	return p, err
+}
+
+// byID looks each object up by its name, in all that its origins published.
+func (s *selection) byID(ctx context.Context) (Page, error) {
+	var found []Item
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(s.q.IDs))) {
+		for _, origin := range s.names.origins {
+			if s.v.Origin != "" && s.v.Origin != origin {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return Page{}, err
+			}
+			items, err := s.choose(form{origin, id})
+			if err != nil {
+				return Page{}, err
+			}
+			for _, it := range items {
+				if s.in(it.Place.Added) && s.wants(it.Type) {
+					found = append(found, it)
+				}
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Item) int { return cmp.Compare(a.Place.Added, b.Place.Added) })
+	page := Page{Items: found, Next: s.q.After}
+	if page.More = len(found) > s.q.Limit; page.More {
+		page.Items = found[:s.q.Limit]
+	}
+	if n := len(page.Items); n > 0 {
+		page.Next = page.Items[n-1].Place.Added
+	}
+	return page, nil
+}
+
+// scan goes through the streams of a view side by side, by date_added.
+func (s *selection) scan(ctx context.Context) (page Page, err error) {
+	var runs runs
+	defer func() { err = errors.Join(err, runs.close()) }()
+	for _, p := range s.parts {
+		r, err := s.x.openRun(p, s.q.After)
+		if r != nil {
+			runs = append(runs, r)
+		}
+		if err != nil {
+			return Page{}, err
+		}
+	}
+	page = Page{Next: s.q.After, Items: make([]Item, 0, min(s.q.Limit, 1024))}
+	for work := 0; ; work++ {
+		r := runs.first()
+		if r == nil {
+			return page, nil
+		}
+		d := &r.listing[r.at]
+		if s.q.Until > 0 && d.added > s.q.Until {
+			return page, nil
+		}
+		if len(page.Items) == s.q.Limit || work >= workPerPage {
+			// What follows may all be passed over; then the next page is empty.
+			more, err := s.anyLeft(ctx, &runs, work)
+			page.More = more
+			return page, err
+		}
+		it, ok, err := s.take(r, d)
+		if err != nil {
+			return page, err
+		}
+		if ok {
+			page.Items = append(page.Items, it)
+		}
+		page.Next = max(page.Next, d.added)
+		if err := r.next(); err != nil {
+			return page, err
+		}
+		if work%4096 == 4095 && ctx.Err() != nil {
+			return page, ctx.Err()
+		}
+	}
+}
+
+// anyLeft goes on until it finds what the next page would hold, or the work for
+// one page is done: then there may be more.
+func (s *selection) anyLeft(ctx context.Context, runs *runs, work int) (bool, error) {
+	for ; work < workPerPage; work++ {
+		r := runs.first()
+		if r == nil {
+			return false, nil
+		}
+		d := &r.listing[r.at]
+		if s.q.Until > 0 && d.added > s.q.Until {
+			return false, nil
+		}
+		if _, ok, err := s.take(r, d); ok || err != nil {
+			return ok, err
+		}
+		if err := r.next(); err != nil {
+			return false, err
+		}
+		if work%4096 == 4095 && ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+	}
+	return true, nil
+}
+
+// take returns an object of a run if the page wants it.
+func (s *selection) take(r *streamRun, d *described) (Item, bool, error) {
+	if d.added <= s.q.After || s.v.Origin != "" && s.v.Origin != d.origin || !s.wants(d.typ()) {
+		return Item{}, false, nil
+	}
+	marked, err := r.marked(d)
+	if err != nil {
+		return Item{}, false, err
+	}
+	it := itemOf(r.part.Stream, r.seq, d)
+	if !marked {
+		// It is its own first and last.
+		return it, s.wantsSpec(d.spec) && s.wantsVersion(it, true, true), nil
+	}
+	chosen, err := s.choose(form{d.origin, d.id})
+	if err != nil {
+		return Item{}, false, err
+	}
+	for _, c := range chosen {
+		if c.Place.Stream == r.part.Stream && c.Place.Seq == r.seq && c.Place.Index == d.index {
+			return c, true, nil
+		}
+	}
+	return Item{}, false, nil
+}
+
+func itemOf(stream string, seq uint64, d *described) Item {
+	it := Item{
+		Origin: d.origin, ID: d.id, Type: d.typ(), Version: d.version, SpecVersion: d.spec,
+		Place:  Place{Stream: stream, Seq: seq, Index: d.index, Added: d.added},
+		Offset: d.offset, Length: d.length,
+	}
+	if it.Version == "" {
+		it.Version, it.Unversioned = addedText(d.added), true
+	}
+	return it
 }

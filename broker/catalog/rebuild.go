@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -119,16 +120,35 @@ func read(stream string, m Message) ([]Record, error) {
 		return nil, err
 	}
 	records := make([]Record, len(objects))
+	end := 0
 	for i := range objects {
 		o := &objects[i]
 		if o.ID == "" {
 			return nil, fmt.Errorf("object %d has no id", i)
 		}
 		place.Index, place.Added = i, added.UnixMicro()+int64(i)
-		records[i] = Record{
-			Key: KeyOf(origin, o), Hash: o.Hash(),
-			Place: place, Definition: o.Definition != nil, Lineage: o.Lineage(),
-		}
+		offset := end + bytes.Index(m.Data[end:], o.Raw)
+		end = offset + len(o.Raw)
+		records[i] = RecordOf(origin, o, place, offset)
 	}
 	return records, nil
+}
+
+// RecordOf is the record of an object that a stream holds at a place, its bytes
+// at an offset of the message.
+func RecordOf(origin string, o *stix.Object, place Place, offset int) Record {
+	return Record{
+		Key: KeyOf(origin, o), Hash: o.Hash(), Place: place,
+		Definition: o.Definition != nil, Lineage: o.Lineage(),
+		Version: o.Version(), Spec: specOf(o), Offset: offset, Length: len(o.Raw),
+	}
+}
+
+// specOf is the specification an object is written in. Without spec_version that
+// is 2.1 of a cyber-observable, and 2.0 of anything else (STIX 2.1 §3.2).
+func specOf(o *stix.Object) string {
+	if o.SpecVersion == "" && o.Version() != "" {
+		return "2.0"
+	}
+	return o.SpecVersion
 }

@@ -1,0 +1,223 @@
+package catalog
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// What a stream holds is kept in its own order, one value for each message: what
+// each object is, and where its bytes are. A page is a run of them; of the
+// objects nothing is read but what the page shows.
+
+// listingVersion is the first byte of every value of a message.
+const listingVersion = 1
+
+// listing is the objects of one message of a stream, in the order of its bytes.
+type listing []described
+
+// described is one object of a message.
+type described struct {
+	origin, id string
+	version    string // as written in the object, "" of one without
+	spec       string // spec_version, as the object has it or would
+	index      int
+	added      int64
+	// offset and length are the object's bytes within the message.
+	offset, length int
+}
+
+// typ is the object's type, which its identifier begins with (STIX 2.1 §2.9).
+func (d *described) typ() string {
+	typ, _, _ := strings.Cut(d.id, "--")
+	return typ
+}
+
+// Flags of a described object. What is as usual after the object before takes no
+// room: one origin and one type, the next index, a microsecond later.
+const (
+	ownOrigin = 1 << iota
+	ownType
+	ownPlace
+	textID    // an identifier that is not a type and a UUID
+	otherSpec // spec_version is not 2.1
+)
+
+const latestSpec = "2.1"
+
+// maxTypeText and maxIDText bound what is read back: STIX 2.1 §3.1, §2.9.
+const (
+	maxTypeText = 512
+	maxIDText   = 1024
+)
+
+func (m listing) append(b []byte) []byte {
+	b = binary.AppendUvarint(append(b, listingVersion), uint64(len(m)))
+	before := described{index: -2}
+	for i := range m {
+		b = m[i].append(b, &before)
+		before = m[i]
+	}
+	return b
+}
+
+// append writes an object after the one before it. The first has its place
+// written out, so that head finds it.
+func (d *described) append(b []byte, before *described) []byte {
+	var f byte
+	if d.origin != before.origin {
+		f |= ownOrigin
+	}
+	if d.typ() != before.typ() {
+		f |= ownType
+	}
+	if d.index != before.index+1 || d.added != before.added+1 {
+		f |= ownPlace
+	}
+	u, short := d.uuid()
+	if !short {
+		f |= textID
+	}
+	if d.spec != latestSpec {
+		f |= otherSpec
+	}
+	b = append(b, f)
+	if f&ownPlace != 0 {
+		b = binary.AppendUvarint(b, uint64(d.index))
+		b = binary.AppendVarint(b, d.added)
+	}
+	if f&ownOrigin != 0 {
+		b = appendText(b, d.origin)
+	}
+	switch {
+	case !short:
+		b = appendText(b, d.id)
+	case f&ownType != 0:
+		b = append(appendText(b, d.typ()), u[:]...)
+	default:
+		b = append(b, u[:]...)
+	}
+	b = appendText(b, d.version)
+	if f&otherSpec != 0 {
+		b = appendText(b, d.spec)
+	}
+	// Objects stand a comma apart, as a rule.
+	b = binary.AppendVarint(b, int64(d.offset-before.offset-before.length))
+	return binary.AppendUvarint(b, uint64(d.length))
+}
+
+// uuid returns the UUID of an identifier that is its type, two hyphens and a
+// UUID in lower case.
+func (d *described) uuid() (uuid.UUID, bool) {
+	_, text, ok := strings.Cut(d.id, "--")
+	if !ok || len(text) != uuidLen || strings.ContainsAny(text, "ABCDEF") {
+		return uuid.Nil, false
+	}
+	u, err := uuid.Parse(text)
+	return u, err == nil
+}
+
+// decodeListing reads a value, strictly.
+func decodeListing(b []byte) (listing, error) {
+	r := varints{b: b}
+	count := readCount(&r)
+	m := make(listing, 0, count)
+	before := described{index: -2}
+	for range count {
+		var d described
+		d.decode(&r, &before)
+		m = append(m, d)
+		before = d
+	}
+	if r.bad || len(r.b) != 0 {
+		return nil, fmt.Errorf("%w: objects of a message", errFormat)
+	}
+	return m, nil
+}
+
+// minDescribed is the least an object takes: flags, an identifier, a version, a
+// gap, a length.
+const minDescribed = 5
+
+func readCount(r *varints) int {
+	if r.byte() != listingVersion {
+		r.bad = true
+	}
+	count := r.uvarint(math.MaxInt32)
+	if r.bad || count > uint64(len(r.b)/minDescribed) {
+		r.b, r.bad = nil, true
+		return 0
+	}
+	return int(count)
+}
+
+// firstAdded reads no more of a message than when its first object was added.
+func firstAdded(b []byte) (int64, error) {
+	r := varints{b: b}
+	readCount(&r)
+	if f := r.byte(); f&ownPlace == 0 {
+		r.bad = true
+	}
+	r.uvarint(math.MaxInt32)
+	added := r.varint()
+	if r.bad {
+		return 0, fmt.Errorf("%w: head of a message", errFormat)
+	}
+	return added, nil
+}
+
+func (d *described) decode(r *varints, before *described) {
+	f := r.byte()
+	d.index, d.added, d.origin = before.index+1, before.added+1, before.origin
+	if f&ownPlace != 0 {
+		d.index = int(r.uvarint(math.MaxInt32))
+		d.added = r.varint()
+	}
+	if f&ownOrigin != 0 {
+		d.origin = r.text(maxTypeText)
+	}
+	switch {
+	case f&textID != 0:
+		d.id = r.text(maxIDText)
+	default:
+		typ := before.typ()
+		if f&ownType != 0 {
+			typ = r.text(maxTypeText)
+		}
+		if u := uuid.UUID(r.bytes16()); !r.bad {
+			d.id = typ + "--" + u.String()
+		}
+	}
+	d.version = r.text(maxLineageText)
+	if d.spec = latestSpec; f&otherSpec != 0 {
+		d.spec = r.text(maxTypeText)
+	}
+	d.offset = before.offset + before.length + int(r.varint())
+	d.length = int(r.uvarint(math.MaxInt32))
+	if f > ownOrigin|ownType|ownPlace|textID|otherSpec || d.offset < 0 {
+		r.bad = true
+	}
+}
+
+// Keys of messages and marks are of fixed length, so that a stream's are in the
+// order of their sequences.
+const (
+	messageKeyLen = 1 + 4 + 8
+	markKeyLen    = messageKeyLen + 4
+)
+
+func appendMessageKey(b []byte, kind byte, stream uint32, seq uint64) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, kind), stream)
+	return binary.BigEndian.AppendUint64(b, seq)
+}
+
+func appendMarkKey(b []byte, p *storedPlace) []byte {
+	b = appendMessageKey(b, kindMark, p.stream, p.seq)
+	return binary.BigEndian.AppendUint32(b, uint32(p.index))
+}
+
+// seqOf reads the sequence off the key of a message or a mark.
+func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[5:]) }
