@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -43,6 +44,9 @@ func (s *submission) route(supporting bool) {
 			continue
 		}
 		streams, no := s.region.Route(s.seat.Member, o.level, s.to)
+		if no == nil {
+			no = policy.CheckLevel(o.level, s.only)
+		}
 		if no != nil {
 			o.refuse(o.finding(no.Code, "", no.Message))
 			continue

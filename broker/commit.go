@@ -108,6 +108,7 @@ type writer struct {
 	arrived uint64
 	flying  int     // rounds sent and not finished
 	failed  []*item // sent, and not known to be stored
+	doubted []int64 // the stamps of what was
 	stale   bool    // the sender must catch up before it sends again
 
 	sent uint64 // sequence of the newest message sent; the sender's own
@@ -223,10 +224,20 @@ func (w *writer) complete(r *round) error {
 	w.h.Metrics.WriteSeconds.Observe(now.Sub(r.started).Seconds())
 	w.h.Metrics.BatchObjects.Observe(float64(len(r.items)))
 	w.h.Metrics.BatchMessages.Observe(float64(len(r.messages)))
+	w.ws.clock.settle(r.stamps()...)
 	for _, it := range r.items {
 		w.settle(it)
 	}
 	return nil
+}
+
+// stamps are the reservations of a round's messages.
+func (r *round) stamps() []int64 {
+	stamps := make([]int64, len(r.messages))
+	for i, m := range r.messages {
+		stamps[i] = m.added
+	}
+	return stamps
 }
 
 func (w *writer) records(r *round) []catalog.Record {

@@ -41,6 +41,7 @@ type Hub struct {
 	streamsMade sync.Map // stream name -> policy.Stream
 
 	index     *catalog.Index
+	messages  *messages
 	lastAdded int64 // newest date_added found at start
 	disk      diskGuard
 	writers   *writers
@@ -108,7 +109,7 @@ const startTimeout = time.Hour
 
 // start does everything but listen.
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), started: time.Now(), failed: make(chan struct{})}
+	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), messages: newMessages(messagesKept), started: time.Now(), failed: make(chan struct{})}
 	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)

@@ -172,7 +172,7 @@ func (h *Hub) tooManyLines(s *submission) *stix.Finding {
 	return &stix.Finding{Code: "too-many-objects", Message: fmt.Sprintf("the submission has %d objects for up to %d recipients, %d copies in all, and the limit is %d: cut it into several", len(s.objects), len(s.to), lines, most)}
 }
 
-// readHeaders reads the two headers a submission may carry; all others are
+// readHeaders reads the headers a submission may carry; all others are
 // ignored and go nowhere.
 func (s *submission) readHeaders(header nats.Header) *stix.Finding {
 	for _, v := range header.Values(api.HeaderTo) {
@@ -197,6 +197,15 @@ func (s *submission) readHeaders(header nats.Header) *stix.Finding {
 			return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s: %v", api.HeaderUnmarked, err)}
 		}
 		s.asked = level
+	}
+	if v := header.Get(api.HeaderLevel); len(v) > maxName {
+		return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s has %d bytes: use clear, green, amber, amber-strict or red", api.HeaderLevel, len(v))}
+	} else if v != "" {
+		level, err := stix.ParseLevel(v)
+		if err != nil {
+			return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s: %v", api.HeaderLevel, err)}
+		}
+		s.only = level
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ var errBroken = errors.New("the store failed to write")
 func (w *writer) fail(r *round, err error) {
 	w.mu.Lock()
 	w.failed = append(w.failed, r.items...)
+	w.doubted = append(w.doubted, r.stamps()...)
 	first := !w.stale
 	w.stale = true
 	w.mu.Unlock()
@@ -55,6 +56,7 @@ func (w *writer) mend(ctx context.Context) {
 			continue
 		}
 		if left, err = w.writeAgain(ctx, left); err == nil {
+			w.undoubt()
 			return
 		}
 	}
@@ -71,6 +73,17 @@ func (w *writer) mend(ctx context.Context) {
 	}
 }
 
+// undoubt settles the stamps of rounds that failed: what of them was stored is in
+// the index, and the rest was written again in its place, so that the engine would
+// refuse it now.
+func (w *writer) undoubt() {
+	w.mu.Lock()
+	stamps := w.doubted
+	w.doubted = nil
+	w.mu.Unlock()
+	w.ws.clock.settle(stamps...)
+}
+
 func (w *writer) refuse(it *item, f stix.Finding) {
 	it.entry.receipt.refuseLine(it.line, f)
 	w.h.placed(it.entry)
@@ -82,10 +95,14 @@ func (w *writer) writeAgain(ctx context.Context, items []*item) ([]*item, error)
 	for len(items) > 0 {
 		n, _ := firstRound(items)
 		r := w.compose(items[:n])
-		if err := w.send(ctx, r); err != nil {
-			return items, err
+		err := w.send(ctx, r)
+		if err == nil {
+			err = w.complete(r)
 		}
-		if err := w.complete(r); err != nil {
+		if err != nil {
+			w.mu.Lock()
+			w.doubted = append(w.doubted, r.stamps()...)
+			w.mu.Unlock()
 			return items, err
 		}
 		items = items[n:]

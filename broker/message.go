@@ -68,9 +68,13 @@ func (w *writer) compose(items []*item) *round {
 
 // clock stamps date_added: microseconds, strictly rising over everything the
 // hub accepts, even when the machine's clock goes back.
+//
+// It knows which of its stamps are not settled: of these nobody can tell yet
+// whether they will be read back.
 type clock struct {
 	mu   sync.Mutex
 	last int64
+	open map[int64]struct{} // the first of each reservation
 }
 
 // next reserves n microseconds and returns the first.
@@ -79,5 +83,30 @@ func (c *clock) next(n int) int64 {
 	defer c.mu.Unlock()
 	first := max(time.Now().UnixMicro(), c.last+1)
 	c.last = first + int64(n) - 1
+	if c.open == nil {
+		c.open = map[int64]struct{}{}
+	}
+	c.open[first] = struct{}{}
 	return first
+}
+
+// settle ends reservations: what they stamped is in the index, or will never be
+// stored.
+func (c *clock) settle(firsts ...int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, first := range firsts {
+		delete(c.open, first)
+	}
+}
+
+// settledUpTo returns the stamp up to which nothing is open.
+func (c *clock) settledUpTo() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	upTo := c.last
+	for first := range c.open {
+		upTo = min(upTo, first-1)
+	}
+	return upTo
 }

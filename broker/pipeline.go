@@ -37,6 +37,7 @@ type submission struct {
 	payload []byte
 	to      []string
 	asked   stix.Level // level for unmarked objects, as the submission names it
+	only    stix.Level // the level every object must have, if the submission names it
 
 	objects []object
 }

@@ -43,6 +43,7 @@ const (
 	HeaderTo = "Selat-To"
 	// HeaderUnmarked names the level unmarked objects travel under.
 	HeaderUnmarked = "Selat-Unmarked"
+	// HeaderLevel on a submission refuses the objects of any other level.
 )
 
 // Headers of a delivered message, all set by the hub.

@@ -104,6 +104,17 @@ func (r *Region) Route(origin string, level stix.Level, to []string) ([]Stream, 
 	return []Stream{{c.Name, level}}, nil
 }
 
+// CheckLevel refuses an object of another level than the only one that its
+// submission takes, NoLevel taking any. A collection is one level, and an object
+// that stands under another belongs into another, be it stricter or less so. Code:
+// level-other.
+func CheckLevel(level, only stix.Level) *Refusal {
+	if only == stix.NoLevel || level == only {
+		return nil
+	}
+	return refuse("level-other", "the object is TLP:%s and this takes TLP:%s only: send it where its level goes", show(level), show(only))
+}
+
 func (r *Region) routeRed(origin string, to []string) ([]Stream, *Refusal) {
 	if len(to) == 0 {
 		return nil, refuse("audience-missing", "TLP:RED needs its recipients: name members with --to my,sg")
