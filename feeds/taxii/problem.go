@@ -1,6 +1,7 @@
 package taxii
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -96,7 +97,11 @@ func statusFor(code string) int {
 // codes as they are, anything else as internal, with the cause in the log.
 func fromError(err error) *problem {
 	var known *api.Error
-	if !errors.As(err, &known) {
+	switch {
+	case errors.As(err, &known):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return newProblem(http.StatusServiceUnavailable, "unavailable", "the hub did not answer in time; ask again later").waiting(0)
+	default:
 		return newProblem(http.StatusInternalServerError, "internal", "the hub could not do this; its team finds the reason in its log under error_id").because(err)
 	}
 	if known.Code == "not-found" {
