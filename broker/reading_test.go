@@ -113,8 +113,11 @@ func TestACollectionHoldsTheBytesOfExactlyWhatItsSeatMayRead(t *testing.T) {
 		{isp, "region-clear", nil},
 	} {
 		for _, limit := range []int{1, 100} {
-			if diff := cmp.Diff(c.want, h.read(c.who.account, c.name, limit)); diff != "" {
-				t.Errorf("%s, pages of %d: %s", c.name, limit, diff)
+			got := h.read(c.who.account, c.name, limit)
+			slices.Sort(got) // streams are written side by side
+			slices.Sort(c.want)
+			if !slices.Equal(c.want, got) {
+				t.Errorf("%s, pages of %d: %d objects, not %d: %q", c.name, limit, len(got), len(c.want), got)
 			}
 		}
 	}
