@@ -46,6 +46,12 @@ func newReading(c *Comparison) reading {
 	return r
 }
 
+// fill makes o the constant v.
+func (r *reading) fill(o *Observable, v Value) {
+	o.Constant, o.Bytes = v, bytesOf(v)
+	o.Kind, o.Algorithm, o.Canonical = r.read(v)
+}
+
 // read returns what a constant is, with its algorithm if it is a hash, and in
 // the spelling of its kind.
 func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical string) {
