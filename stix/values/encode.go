@@ -178,7 +178,7 @@ func (g *gathering) addUnread(path *pattern.Path, s string, role Role) {
 // memory.
 func (g *gathering) begin(n int) int {
 	if n = max(min(n, longest)+2, 1+sha256.Size); cap(g.bytes)-len(g.bytes) < n {
-		g.bytes = make([]byte, 0, max(64, n, min(2*cap(g.bytes), 1<<16)))
+		g.bytes = make([]byte, 0, max(64, 2*n, min(2*cap(g.bytes), 1<<16)))
 	}
 	return len(g.bytes)
 }
