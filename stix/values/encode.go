@@ -157,8 +157,7 @@ type gathering struct {
 // few is how many keys are held against each other without a map.
 const few = 16
 
-// add takes a value that package pattern has read, at a path for which it may
-// not have.
+// add takes a value that package pattern has read, addUnread one that it has not.
 func (g *gathering) add(kind pattern.ObservableKind, algorithm, canonical string, role Role) {
 	from := g.begin(len(canonical))
 	b, k := appendKey(g.bytes, kind, algorithm, canonical)
