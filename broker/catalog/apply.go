@@ -145,14 +145,7 @@ func (x *Index) describe(b *pebble.Batch, streamNo uint32, beyond uint64, record
 		if r.Place.Seq <= beyond {
 			continue
 		}
-		spec := r.Spec
-		if spec == "" {
-			spec = latestSpec
-		}
-		m = append(m, described{
-			origin: r.Key.Origin, id: r.Key.ID, version: r.Version, spec: spec,
-			index: r.Place.Index, added: r.Place.Added, offset: r.Offset, length: r.Length,
-		})
+		m = append(m, r.described())
 		if i+1 < len(records) && records[i+1].Place.Seq == r.Place.Seq {
 			continue
 		}
