@@ -203,7 +203,7 @@ func (h *Hub) listSeats(name string) (api.Directory, error) {
 	var d api.Directory
 	for _, s := range h.Region().Seats {
 		if name == "" || s.Name == name || s.Member == name {
-			d.Seats = append(d.Seats, *s)
+			d.Seats = append(d.Seats, s.Public())
 		}
 	}
 	if strings.Contains(name, "/") && len(d.Seats) == 0 {
