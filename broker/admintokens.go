@@ -14,11 +14,16 @@ import (
 // until it is revoked. It is told in the answer only; the hub keeps none.
 func (h *Hub) AddToken(ctx context.Context, seat, label string, expires time.Time) (api.NewToken, error) {
 	now := h.auth.now().UTC()
-	if !expires.IsZero() && !expires.After(now) {
-		return api.NewToken{}, invalid("a token that expires at %s would be of no use: that is past", expires.UTC().Format(time.RFC3339))
+	expires = expires.UTC()
+	switch {
+	case expires.IsZero():
+	case !expires.After(now):
+		return api.NewToken{}, invalid("a token that expires at %s would be of no use: that is past", expires.Format(time.RFC3339))
+	case expires.Year() > 9999: // which RFC 3339 cannot write
+		return api.NewToken{}, invalid("a token expires by the year 9999, or never")
 	}
 	text, id, hash := newToken(tokenCost)
-	t := policy.Token{ID: id, Label: label, Hash: hash, Created: now, Expires: expires.UTC()}
+	t := policy.Token{ID: id, Label: label, Hash: hash, Created: now, Expires: expires}
 	err := h.change(ctx, func(d draft) error {
 		s, err := d.seat(seat)
 		if err != nil {

@@ -177,7 +177,7 @@ func FuzzAdmin(f *testing.F) {
 		"seat.ceiling":      {`{"name":"my/desk","ceiling":"amber"}`, `{"name":"my/desk","ceiling":"ultra"}`, `{"name":"my/desk"}`},
 		"seat.rotate":       {`{"name":"my/desk"}`},
 		"seat.revoke":       {`{"name":"my/desk"}`},
-		"seat.token.add":    {`{"name":"my/desk","label":"x"}`, `{"name":"my/desk","expires":"2020-01-01T00:00:00Z"}`, `{"name":"my/desk","label":"a\nb"}`},
+		"seat.token.add":    {`{"name":"my/desk","label":"x"}`, `{"name":"my/desk","expires":"2020-01-01T00:00:00Z"}`, `{"name":"my/desk","label":"a\nb"}`, `{"name":"my/desk","expires":"9999-12-31T23:00:00-02:00"}`},
 		"seat.token.list":   {`{"name":"my/desk"}`, `{"name":"my"}`, ``},
 		"seat.token.revoke": {`{"name":"my/desk","id":"aaaaaaaaaaaaaaaa"}`},
 		"community.add":     {`{"name":"trust","private":true}`, `{"name":"bank","title":"x","known":["au","sg"]}`, `{"name":"sg"}`},

@@ -102,6 +102,7 @@ func TestATokenIsRefusedThatWouldBeOfNoUse(t *testing.T) {
 	}{
 		"one of no seat":        {"my/none", "", time.Time{}, "not-found"},
 		"one that has expired":  {"my/feed", "", time.Now().Add(-time.Second), "invalid"},
+		"one of the year 10000": {"my/feed", "", time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200)), "invalid"},
 		"one with a long label": {"my/feed", strings.Repeat("x", 65), time.Time{}, "label-invalid"},
 	} {
 		if _, err := h.AddToken(t.Context(), c.seat, c.label, c.expires); nameOrCode(t, nil, err) != c.want {
