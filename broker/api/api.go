@@ -67,9 +67,13 @@ const (
 // Error is the hub's answer to a request it will not fulfil.
 type Error struct {
 	// Code is stable: invalid, forbidden, not-found, conflict, unavailable,
-	// busy, rate-limited, internal, or a refusal's code.
+	// busy, rate-limited, unauthorized, locked, internal, or a refusal's code.
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// RetryAfter is how long to wait before asking again, where the hub knows
+	// it: of locked and busy when authenticating over HTTP, which says it in a
+	// header.
+	RetryAfter time.Duration `json:"-"`
 }
 
 func (e *Error) Error() string { return e.Message + " (" + e.Code + ")" }
