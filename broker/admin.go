@@ -239,7 +239,7 @@ func (h *Hub) AddSeat(ctx context.Context, seat policy.Seat) (creds []byte, err 
 	if err != nil {
 		return nil, fmt.Errorf("making an account key: %w", err)
 	}
-	seat.Account, seat.Created, seat.Revoked = public(kp), time.Now().UTC(), false
+	seat.Account, seat.Created, seat.Revoked, seat.Tokens = public(kp), time.Now().UTC(), false, nil
 	token, seed, err := newUser(h.keys, &seat)
 	if err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (h *Hub) AddSeat(ctx context.Context, seat policy.Seat) (creds []byte, err 
 }
 
 // RotateSeat replaces a seat's credentials; connections under the old ones
-// drop at once. Durables and positions stay.
+// drop at once. Durables, positions and tokens stay.
 func (h *Hub) RotateSeat(ctx context.Context, name string) (creds []byte, err error) {
 	ca, err := h.authority()
 	if err != nil {

@@ -43,11 +43,16 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 		creds, err := h.RotateSeat(ctx, q.Name)
 		return api.Credentials{Seat: q.Name, Creds: string(creds)}, err
 	}),
-	"member.list":    ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listMembers(q.Name) }),
-	"seat.list":      ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listSeats(q.Name) }),
-	"community.list": ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listCommunities(q.Name) }),
-	"route":          ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
-	"status":         ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
+	"seat.token.add": ask(func(h *Hub, ctx context.Context, q api.TokenAdd) (any, error) {
+		return h.AddToken(ctx, q.Name, q.Label, q.Expires)
+	}),
+	"seat.token.revoke": act(func(h *Hub, ctx context.Context, q api.TokenRevoke) error { return h.RevokeToken(ctx, q.Name, q.ID) }),
+	"seat.token.list":   ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listTokens(q.Name) }),
+	"member.list":       ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listMembers(q.Name) }),
+	"seat.list":         ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listSeats(q.Name) }),
+	"community.list":    ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listCommunities(q.Name) }),
+	"route":             ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
+	"status":            ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
 }
 
 // ask reads a request of type Q, refusing members it does not have.
@@ -203,7 +208,7 @@ func (h *Hub) listSeats(name string) (api.Directory, error) {
 	var d api.Directory
 	for _, s := range h.Region().Seats {
 		if name == "" || s.Name == name || s.Member == name {
-			d.Seats = append(d.Seats, *s)
+			d.Seats = append(d.Seats, s.Public())
 		}
 	}
 	if strings.Contains(name, "/") && len(d.Seats) == 0 {

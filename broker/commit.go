@@ -247,7 +247,7 @@ func (w *writer) records(r *round) []catalog.Record {
 		for j, it := range m.items {
 			it.place = catalog.Place{Stream: w.stream, Seq: r.last + uint64(i) + 1, Index: j, Audience: it.stream.Audience, Level: it.stream.Level,
 				Added: m.added + int64(j), Supporting: it.entry.object.supporting}
-			records = append(records, catalog.RecordOf(it.entry.key.Origin, &it.entry.object.Object, it.place, offset))
+			records = append(records, catalog.RecordOf(it.entry.key.Origin, &it.entry.object.Object, it.place, offset, it.entry.object.values))
 			offset += len(it.entry.object.Raw) + 1
 		}
 	}

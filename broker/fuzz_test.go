@@ -151,6 +151,7 @@ var adminNames = []string{
 	"member.add", "member.edit", "member.suspend", "member.resume", "member.remove", "member.list",
 	"seat.add", "seat.revoke", "seat.rotate", "seat.ceiling", "seat.list",
 	"community.add", "community.join", "community.leave", "community.list", "route", "status", "no.such.act",
+	"seat.token.add", "seat.token.list", "seat.token.revoke",
 }
 
 // admin connects with the administrator's credentials.
@@ -166,22 +167,25 @@ func FuzzAdmin(f *testing.F) {
 	h := newTestHub(f)
 	nc := h.admin()
 	seeds := map[string][]string{
-		"member.add":      {`{"name":"jp","title":"JPCERT/CC","identities":["identity--00000000-0000-4000-8000-000000000001"],"unmarked":"clear","amber_to":"asean"}`, `{"name":"SG"}`, `{"name":"hub"}`, `{"name":""}`, `{"name":"a.b"}`},
-		"member.edit":     {`{"name":"sg","title":"x","unmarked":"red"}`, `{"name":"sg","amber_to":"nowhere"}`, `{"name":"sg","identities":["x"]}`},
-		"member.suspend":  {`{"name":"th"}`, `{"name":""}`},
-		"member.resume":   {`{"name":"th"}`},
-		"member.remove":   {`{"name":"vn"}`},
-		"member.list":     {``, `{"name":"sg"}`, `{"name":"zz"}`},
-		"seat.add":        {`{"name":"my/desk","kind":"both","standing":"organization","ceiling":"red"}`, `{"name":"my/x","kind":"subscriber","standing":"client","ceiling":"red"}`, `{"name":"my/..","kind":"both"}`, `{"name":"my/f","kind":"subscriber","standing":"organization","ceiling":"green","filter_type":">","filter_origin":"*"}`},
-		"seat.ceiling":    {`{"name":"my/desk","ceiling":"amber"}`, `{"name":"my/desk","ceiling":"ultra"}`, `{"name":"my/desk"}`},
-		"seat.rotate":     {`{"name":"my/desk"}`},
-		"seat.revoke":     {`{"name":"my/desk"}`},
-		"community.add":   {`{"name":"trust","private":true}`, `{"name":"bank","title":"x","known":["au","sg"]}`, `{"name":"sg"}`},
-		"community.join":  {`{"community":"admm-plus","member":"sg"}`, `{"community":"asean","member":"us","history":true}`, `{"community":"nowhere","member":"sg"}`},
-		"community.leave": {`{"community":"asean","member":"us"}`},
-		"route":           {`{"from":"sg","to":["asean"],"payload":"e30="}`, `{"from":"zz"}`, `{"from":"sg","payload":"!"}`},
-		"status":          {``, `{"x":1}`},
-		"no.such.act":     {`{}`},
+		"member.add":        {`{"name":"jp","title":"JPCERT/CC","identities":["identity--00000000-0000-4000-8000-000000000001"],"unmarked":"clear","amber_to":"asean"}`, `{"name":"SG"}`, `{"name":"hub"}`, `{"name":""}`, `{"name":"a.b"}`},
+		"member.edit":       {`{"name":"sg","title":"x","unmarked":"red"}`, `{"name":"sg","amber_to":"nowhere"}`, `{"name":"sg","identities":["x"]}`},
+		"member.suspend":    {`{"name":"th"}`, `{"name":""}`},
+		"member.resume":     {`{"name":"th"}`},
+		"member.remove":     {`{"name":"vn"}`},
+		"member.list":       {``, `{"name":"sg"}`, `{"name":"zz"}`},
+		"seat.add":          {`{"name":"my/desk","kind":"both","standing":"organization","ceiling":"red"}`, `{"name":"my/x","kind":"subscriber","standing":"client","ceiling":"red"}`, `{"name":"my/..","kind":"both"}`, `{"name":"my/f","kind":"subscriber","standing":"organization","ceiling":"green","filter_type":">","filter_origin":"*"}`},
+		"seat.ceiling":      {`{"name":"my/desk","ceiling":"amber"}`, `{"name":"my/desk","ceiling":"ultra"}`, `{"name":"my/desk"}`},
+		"seat.rotate":       {`{"name":"my/desk"}`},
+		"seat.revoke":       {`{"name":"my/desk"}`},
+		"seat.token.add":    {`{"name":"my/desk","label":"x"}`, `{"name":"my/desk","expires":"2020-01-01T00:00:00Z"}`, `{"name":"my/desk","label":"a\nb"}`, `{"name":"my/desk","expires":"9999-12-31T23:00:00-02:00"}`},
+		"seat.token.list":   {`{"name":"my/desk"}`, `{"name":"my"}`, ``},
+		"seat.token.revoke": {`{"name":"my/desk","id":"aaaaaaaaaaaaaaaa"}`},
+		"community.add":     {`{"name":"trust","private":true}`, `{"name":"bank","title":"x","known":["au","sg"]}`, `{"name":"sg"}`},
+		"community.join":    {`{"community":"admm-plus","member":"sg"}`, `{"community":"asean","member":"us","history":true}`, `{"community":"nowhere","member":"sg"}`},
+		"community.leave":   {`{"community":"asean","member":"us"}`},
+		"route":             {`{"from":"sg","to":["asean"],"payload":"e30="}`, `{"from":"zz"}`, `{"from":"sg","payload":"!"}`},
+		"status":            {``, `{"x":1}`},
+		"no.such.act":       {`{}`},
 	}
 	for _, name := range slices.Sorted(maps.Keys(seeds)) {
 		for _, body := range seeds[name] {

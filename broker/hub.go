@@ -35,6 +35,7 @@ type Hub struct {
 	kv     jetstream.KeyValue
 	admin  sync.Mutex // one change to the directory at a time
 	region atomic.Pointer[policy.Region]
+	auth   *authenticator
 	// gate is held for reading while a seat is handed a durable, and for
 	// writing while a change takes durables away.
 	gate        sync.RWMutex
@@ -110,6 +111,7 @@ const startTimeout = time.Hour
 // start does everything but listen.
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), messages: newMessages(messagesKept), started: time.Now(), failed: make(chan struct{})}
+	h.auth = newAuthenticator(h.Region, h.log, h.Metrics.AuthDenials)
 	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)

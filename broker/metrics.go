@@ -21,6 +21,7 @@ type Metrics struct {
 	EngineDenied   *prometheus.CounterVec // kind
 	SeatRequests   *prometheus.CounterVec // request
 	AdminRequests  *prometheus.CounterVec // request, outcome
+	AuthDenials    *prometheus.CounterVec // reason
 	Warnings       *prometheus.CounterVec
 	ReceiptSeconds prometheus.Histogram
 	// DeliverySeconds is from receipt to delivery, sampled from
@@ -50,6 +51,7 @@ func newMetrics() *Metrics {
 		EngineDenied:    counter("selat_engine_denials_total", "What the engine denied: subjects to publish or subscribe to, logins, limits.", "kind"),
 		SeatRequests:    counter("selat_seat_requests_total", "Questions of seats answered, by request.", "request"),
 		AdminRequests:   counter("selat_admin_requests_total", "Administrative acts, by request and outcome.", "request", "outcome"),
+		AuthDenials:     counter("selat_auth_denials_total", "Tokens and certificates of seats denied over HTTP, by reason (bad-credentials, expired, seat, locked, busy).", "reason"),
 		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, once for each object stored, by origin and code."}, []string{"origin", "code"}),
 		ReceiptSeconds:  histogram("selat_receipt_seconds", "Time from a submission's arrival to its receipt.", latency),
 		DeliverySeconds: histogram("selat_delivery_seconds", "Time from storing a message to delivering it, sampled from acknowledgements.", latency),
@@ -63,7 +65,7 @@ func newMetrics() *Metrics {
 
 // Register adds the metrics to a registry.
 func (m *Metrics) Register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.Warnings,
+	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Warnings,
 		m.ReceiptSeconds, m.DeliverySeconds, m.WriteSeconds, m.BatchObjects, m.BatchMessages, m.WriteRetries, m.lastPublished} {
 		if err := r.Register(c); err != nil {
 			return err

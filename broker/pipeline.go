@@ -5,6 +5,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
+	"github.com/selat-hub/selat/stix/values"
 )
 
 // The accept pipeline. A submission passes these stages in order; each marks
@@ -53,6 +54,7 @@ type object struct {
 	streams    []policy.Stream
 	refused    []stix.Finding
 	warnings   []stix.Finding
+	values     values.Reading // that it names, for the catalogue
 }
 
 func (o *object) refuse(f stix.Finding) {

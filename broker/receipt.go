@@ -8,6 +8,7 @@ import (
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/stix"
+	"github.com/selat-hub/selat/stix/values"
 )
 
 // receipt collects what becomes of each object of a submission (for RED, of
@@ -79,6 +80,7 @@ func (r *receipt) makeLines() []*entry {
 			r.lines = append(r.lines, line{object: i, stream: -1, outcome: api.Refused, findings: o.refused})
 			continue
 		}
+		o.values = values.Read(nil, o.Type, o.Raw)
 		e := &backing[i]
 		*e = entry{receipt: r, object: o, key: catalog.KeyOf(r.sub.seat.Member, &o.Object), first: len(r.lines)}
 		entries = append(entries, e)

@@ -9,10 +9,12 @@
 // it; [Together] says what only shows among the objects of one submission;
 // [CheckBundle] looks at the bundle around them; [Reader] takes inputs apart
 // that are too large for one submission, and [AppendBundle] puts objects together
-// again. [Object.Mark] says which TLP an object carries and why, [Lineage] which
+// again. [Members] lends the properties of an object that Object has not.
+// [Object.Mark] says which TLP an object carries and why, [Lineage] which
 // version may follow which, [DeterministicID] which identifier an observable
 // should have and [StableID] makes identifiers for what feeds create. Patterns
-// are read by package pattern; package marking changes the markings of objects.
+// are read by package pattern; package values tells which values an object names,
+// and package marking changes the markings of objects.
 //
 // What is wrong is always a [Finding] with a stable code: of one object in its
 // Findings, of a whole submission as the error. A broken MUST is an [Error] and

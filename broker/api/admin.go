@@ -46,6 +46,34 @@ type Credentials struct {
 	Creds string `json:"creds"`
 }
 
+// TokenAdd makes a token of a seat.
+type TokenAdd struct {
+	Name  string `json:"name"`
+	Label string `json:"label,omitempty"`
+	// Expires is when the token ends by itself; zero is never.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// NewToken is a token, told once and kept nowhere.
+type NewToken struct {
+	Seat    string    `json:"seat"`
+	ID      string    `json:"id"`
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// TokenRevoke ends a token of a seat.
+type TokenRevoke struct {
+	Name string `json:"name"`
+	ID   string `json:"id"`
+}
+
+// Tokens lists the tokens of a seat, without their hashes.
+type Tokens struct {
+	Seat   string         `json:"seat"`
+	Tokens []policy.Token `json:"tokens"`
+}
+
 // SeatCeiling sets a seat's ceiling.
 type SeatCeiling struct {
 	Name    string     `json:"name"`

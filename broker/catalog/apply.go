@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/selat-hub/selat/stix"
+	"github.com/selat-hub/selat/stix/values"
 )
 
 // Record is one object of a stream, to be applied.
@@ -25,6 +27,8 @@ type Record struct {
 	Version, Spec string
 	// Offset and Length are the object's bytes within the message.
 	Offset, Length int
+	// Values are those that the object names.
+	Values values.Reading
 }
 
 // writer is what one Apply after the other uses.
@@ -103,7 +107,7 @@ func (x *Index) apply(stream string, through uint64, records []Record, pos posit
 	next := pos
 	next.seq = through
 	x.writer.begin()
-	if err := x.originsOf(records); err != nil {
+	if err := errors.Join(x.originsOf(records), x.networksOf(records)); err != nil {
 		return err
 	}
 	err = x.write(func(b *pebble.Batch) error {
@@ -141,14 +145,7 @@ func (x *Index) describe(b *pebble.Batch, streamNo uint32, beyond uint64, record
 		if r.Place.Seq <= beyond {
 			continue
 		}
-		spec := r.Spec
-		if spec == "" {
-			spec = latestSpec
-		}
-		m = append(m, described{
-			origin: r.Key.Origin, id: r.Key.ID, version: r.Version, spec: spec,
-			index: r.Place.Index, added: r.Place.Added, offset: r.Offset, length: r.Length,
-		})
+		m = append(m, r.described())
 		if i+1 < len(records) && records[i+1].Place.Seq == r.Place.Seq {
 			continue
 		}
@@ -205,6 +202,9 @@ func (x *Index) record(b *pebble.Batch, r *Record, streamNo uint32) (created boo
 		keep = x.keepVersion
 	}
 	kept, created, err := keep(b, r, place)
+	if err == nil && kept {
+		err = x.writeValues(b, &r.Values, place)
+	}
 	if err != nil || !kept {
 		return false, err
 	}
@@ -366,7 +366,7 @@ func (x *Index) Forget(stream string) error {
 	if err != nil {
 		return x.fault("forgetting stream "+stream, err)
 	}
-	x.names.Store(&names{streams: n.streams.without(stream), audiences: n.audiences, origins: n.origins, next: n.next})
+	x.names.Store(&names{streams: n.streams.without(stream), audiences: n.audiences, origins: n.origins, networks: n.networks, next: n.next})
 	x.dropPosition(stream)
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 //	                                       -> what an object says of a value (observed.go)
 //	k <stream no.> <origin> <type> <day>   -> number of objects (count.go)
 //	i <origin>                             -> nothing; an origin
+//	w <length of prefix>                   -> nothing; some network named has it
 //	p <stream>                             -> position
 //	s <stream>                             -> number in values (names.go)
 //	a <audience>                           -> number in values
@@ -41,6 +42,7 @@ const (
 	kindValue      = 'v'
 	kindCount      = 'k'
 	kindOrigin     = 'i'
+	kindNetwork    = 'w'
 )
 
 var (

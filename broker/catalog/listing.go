@@ -36,6 +36,18 @@ func (d *described) typ() string {
 	return typ
 }
 
+// described is how a listing has a record.
+func (r *Record) described() described {
+	d := described{
+		origin: r.Key.Origin, id: r.Key.ID, version: r.Version, spec: r.Spec,
+		index: r.Place.Index, added: r.Place.Added, offset: r.Offset, length: r.Length,
+	}
+	if d.spec == "" {
+		d.spec = latestSpec
+	}
+	return d
+}
+
 // Flags of a described object. What is as usual after the object before takes no
 // room: one origin and one type, the next index, a microsecond later.
 const (

@@ -15,6 +15,8 @@ type names struct {
 	streams, audiences table
 	// origins are all that ever published.
 	origins []string
+	// networks tells of each length of prefix whether a network of it was named.
+	networks [128]bool
 	// next is the number of the next new stream. Numbers of forgotten streams
 	// are not used again: that makes Forget one small write, for a place whose
 	// stream number has no name is no place at all.
@@ -85,7 +87,7 @@ func (x *Index) streamNo(stream string) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("numbering stream %s: %w", stream, err)
 	}
-	x.names.Store(&names{streams: n.streams.with(stream, no), audiences: n.audiences, origins: n.origins, next: no + 1})
+	x.names.Store(&names{streams: n.streams.with(stream, no), audiences: n.audiences, origins: n.origins, networks: n.networks, next: no + 1})
 	return no, nil
 }
 
@@ -106,7 +108,7 @@ func (x *Index) audienceNo(audience string) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("numbering an audience: %w", err)
 	}
-	x.names.Store(&names{streams: n.streams, audiences: n.audiences.with(audience, no), origins: n.origins, next: n.next})
+	x.names.Store(&names{streams: n.streams, audiences: n.audiences.with(audience, no), origins: n.origins, networks: n.networks, next: n.next})
 	return no, nil
 }
 
@@ -131,7 +133,28 @@ func (x *Index) originsOf(records []Record) error {
 		}
 		origins := append(slices.Clone(n.origins), origin)
 		slices.Sort(origins)
-		x.names.Store(&names{streams: n.streams, audiences: n.audiences, origins: origins, next: n.next})
+		x.names.Store(&names{streams: n.streams, audiences: n.audiences, origins: origins, networks: n.networks, next: n.next})
+	}
+	return nil
+}
+
+// networksOf takes down the lengths of the prefixes that records name.
+func (x *Index) networksOf(records []Record) error {
+	for i := range records {
+		keys := records[i].Values.Keys
+		for j := range keys {
+			bits, network := networkBits(&keys[j])
+			n := x.names.Load()
+			if !network || n.networks[bits] {
+				continue
+			}
+			if err := x.write(func(b *pebble.Batch) error { return b.Set([]byte{kindNetwork, bits}, nil, nil) }); err != nil {
+				return fmt.Errorf("taking down a length of prefixes: %w", err)
+			}
+			with := *n
+			with.networks[bits] = true
+			x.names.Store(&with)
+		}
 	}
 	return nil
 }
@@ -159,6 +182,16 @@ func loadNames(db *pebble.DB) (*names, error) {
 		n.origins = append(n.origins, origin)
 		return nil
 	}, kindOrigin)
+	if err != nil {
+		return nil, err
+	}
+	err = scanRange(db, []byte{kindNetwork}, []byte{kindNetwork + 1}, func(key, _ []byte) error {
+		if len(key) != 2 || int(key[1]) >= len(n.networks) {
+			return fmt.Errorf("%w: length of a prefix", errFormat)
+		}
+		n.networks[key[1]] = true
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

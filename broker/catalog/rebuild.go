@@ -10,6 +10,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/stix"
+	"github.com/selat-hub/selat/stix/values"
 )
 
 // Message is one message of a stream, as the hub stored it: a STIX bundle.
@@ -129,18 +130,18 @@ func read(stream string, m Message) ([]Record, error) {
 		place.Index, place.Added = i, added.UnixMicro()+int64(i)
 		offset := end + bytes.Index(m.Data[end:], o.Raw)
 		end = offset + len(o.Raw)
-		records[i] = RecordOf(origin, o, place, offset)
+		records[i] = RecordOf(origin, o, place, offset, values.Read(nil, o.Type, o.Raw))
 	}
 	return records, nil
 }
 
 // RecordOf is the record of an object that a stream holds at a place, its bytes
-// at an offset of the message.
-func RecordOf(origin string, o *stix.Object, place Place, offset int) Record {
+// at an offset of the message, and of the values it names.
+func RecordOf(origin string, o *stix.Object, place Place, offset int, named values.Reading) Record {
 	return Record{
 		Key: KeyOf(origin, o), Hash: o.Hash(), Place: place,
 		Definition: o.Definition != nil, Lineage: o.Lineage(),
-		Version: o.Version(), Spec: specOf(o), Offset: offset, Length: len(o.Raw),
+		Version: o.Version(), Spec: specOf(o), Offset: offset, Length: len(o.Raw), Values: named,
 	}
 }
 

@@ -80,6 +80,7 @@ type version struct {
 	key   string
 	shown []storedPlace // by date_added
 	Item
+	revoked bool // this very version
 }
 
 // choose returns the places at which an object is told, at most one for each
@@ -156,7 +157,7 @@ func (s *selection) versions(f form) (out []version, err error) {
 		}
 		slices.SortFunc(shown, func(a, b storedPlace) int { return cmp.Compare(a.added, b.added) })
 		it, err := s.item(shown[0])
-		out = append(out, version{key, shown, it})
+		out = append(out, version{key, shown, it, st.own.Revoked != ""})
 		return err
 	}
 	newest, err := s.x.newest(Key{Origin: f.origin, ID: f.id})

@@ -8,6 +8,7 @@
 //   - supporting.go: what level objects without a marking travel under
 //   - explain.go: both, told for people, for every seat of the region
 //   - names.go: what members, communities and seats may be called and hold
+//   - token.go: what a seat asks with over HTTP
 //   - region.go: the words: member, seat, community, place
 package policy
 
@@ -83,6 +84,9 @@ type Seat struct {
 	// Revoked seats can neither connect nor receive, for ever.
 	Revoked bool      `json:"revoked,omitempty"`
 	Created time.Time `json:"created"`
+	// Tokens are what the seat may ask with over HTTP. A rotation of its
+	// credentials leaves them as they are.
+	Tokens []Token `json:"tokens,omitempty"`
 	// Floors keeps the acknowledged sequence by stream name while the durables
 	// are gone (member suspended); resuming restores them.
 	Floors map[string]uint64 `json:"floors,omitempty"`
@@ -143,16 +147,18 @@ type Region struct {
 
 	speakers map[string]string // member by STIX identity id
 	accounts map[string]*Seat  // by account public key
+	tokens   map[string]tokenAt
 }
 
-// NewRegion makes a region whose lookups by identity and by account take
-// constant time. The maps are kept, not copied; nil is an empty map. A Region
+// NewRegion makes a region whose lookups by identity, by account and by token
+// take constant time. The maps are kept, not copied; nil is an empty map. A Region
 // written as a literal answers the same, more slowly.
 func NewRegion(members map[string]*Member, seats map[string]*Seat, communities map[string]*Community) *Region {
 	r := &Region{
 		Members: members, Seats: seats, Communities: communities,
 		speakers: make(map[string]string, len(members)),
 		accounts: make(map[string]*Seat, len(seats)),
+		tokens:   make(map[string]tokenAt, len(seats)),
 	}
 	if r.Members == nil {
 		r.Members = map[string]*Member{}
@@ -173,6 +179,10 @@ func NewRegion(members map[string]*Member, seats map[string]*Seat, communities m
 	for _, s := range seats {
 		if first := r.accounts[s.Account]; s.Account != "" && (first == nil || s.Name < first.Name) {
 			r.accounts[s.Account] = s
+		}
+		for i := range s.Tokens {
+			id := s.Tokens[i].ID
+			r.tokens[id] = r.tokens[id].or(s, id)
 		}
 	}
 	return r

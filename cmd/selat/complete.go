@@ -24,19 +24,40 @@ func completeNames(lists ...string) cobra.CompletionFunc {
 	}
 }
 
-func askNames(cmd *cobra.Command, list string) []cobra.Completion {
+func askNames(cmd *cobra.Command, list string) (names []cobra.Completion) {
+	askBriefly(cmd, func(ctx context.Context, a *admin) {
+		if d, err := a.directory(ctx, list, ""); err == nil {
+			names = namesIn(d)
+		}
+	})
+	return names
+}
+
+// askTokens completes the id of a token of a seat.
+func askTokens(cmd *cobra.Command, seat string) (ids []cobra.Completion) {
+	askBriefly(cmd, func(ctx context.Context, a *admin) {
+		var answer api.Tokens
+		if err := a.ask(ctx, "seat.token.list", api.Named{Name: seat}, &answer); err != nil {
+			return
+		}
+		for _, t := range answer.Tokens {
+			ids = append(ids, cobra.CompletionWithDesc(t.ID, t.Label))
+		}
+	})
+	return ids
+}
+
+// askBriefly asks the running hub, if there is one. There is no place to say
+// that there is none.
+func askBriefly(cmd *cobra.Command, ask func(ctx context.Context, a *admin)) {
 	ctx, cancel := context.WithTimeout(context.Background(), completePatience)
 	defer cancel()
 	a, err := openAdmin(cmd, completePatience)
 	if err != nil {
-		return nil // there is no place to say so
+		return
 	}
 	defer a.nc.Close()
-	d, err := a.directory(ctx, list, "")
-	if err != nil {
-		return nil
-	}
-	return namesIn(d)
+	ask(ctx, a)
 }
 
 func namesIn(d *api.Directory) (names []cobra.Completion) {

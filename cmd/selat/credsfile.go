@@ -14,29 +14,38 @@ import (
 	"github.com/selat-hub/selat/broker/client"
 )
 
-// credsFile is a credentials file about to be written. Its place is made sure
-// of before the hub is asked, because the hub tells a key once.
+// credsFile is a file of credentials, or of a token, about to be written. Its
+// place is made sure of before the hub is asked, because the hub tells a secret
+// once.
 type credsFile struct {
 	path string   // "" for standard output
 	tmp  *os.File // beside path, mode 0600
 	link bool     // path must not exist yet
 }
 
-// newCredsFile makes ready to write the credentials of a seat to out. With
-// replace, a file that holds credentials of the same seat may be replaced.
-func newCredsFile(cmd *cobra.Command, seat, out string, replace bool) (*credsFile, error) {
+// What a credsFile holds, and how its name ends by default.
+const (
+	holdsCredentials = "credentials"
+	holdsToken       = "token"
+)
+
+var fileEndings = map[string]string{holdsCredentials: ".creds", holdsToken: ".token"}
+
+// newCredsFile makes ready to write credentials or a token of a seat to out.
+// With replace, a file that holds credentials of the same seat may be replaced.
+func newCredsFile(cmd *cobra.Command, seat, out, holds string, replace bool) (*credsFile, error) {
 	switch {
 	case out == "-" && wantsJSON(cmd):
 		return nil, usage(cmd, errors.New("--json and --out - both want standard output"))
 	case out == "-":
 		return &credsFile{}, nil
 	case out == "":
-		out = strings.ReplaceAll(seat, "/", "-") + ".creds"
+		out = strings.ReplaceAll(seat, "/", "-") + fileEndings[holds]
 	}
 	c := &credsFile{path: out, link: true}
 	switch _, err := os.Lstat(out); {
 	case err == nil && !replace:
-		return nil, withHint(fmt.Errorf("%s exists already, and credentials are not written over a file", out), "name another file with --out")
+		return nil, withHint(fmt.Errorf("%s exists already, and no file is written over", out), "name another file with --out")
 	case err == nil:
 		old, err := client.ReadCredentials(out)
 		if err != nil || old.Seat != seat {
@@ -44,11 +53,11 @@ func newCredsFile(cmd *cobra.Command, seat, out string, replace bool) (*credsFil
 		}
 		c.link = false
 	case !errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("making a credentials file: %w", err)
+		return nil, fmt.Errorf("making a %s file: %w", holds, err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".*") // mode 0600
 	if err != nil {
-		return nil, fmt.Errorf("making a credentials file: %w", err)
+		return nil, fmt.Errorf("making a %s file: %w", holds, err)
 	}
 	c.tmp = tmp
 	return c, nil

@@ -16,7 +16,7 @@ Its ceiling is the highest TLP it may hold; its standing says whether the
 member's own organization is behind it, or a client of it, who never holds
 AMBER+STRICT or RED. Changes take effect at once, live connections included.`,
 		newSeatListCmd(), newSeatShowCmd(), newSeatAddCmd(), newSeatRotateCmd(),
-		newSeatCeilingCmd(), newSeatRevokeCmd())
+		newSeatCeilingCmd(), newSeatRevokeCmd(), newSeatTokenCmd())
 }
 
 func newSeatListCmd() *cobra.Command {
@@ -91,6 +91,7 @@ func newSeatShowCmd() *cobra.Command {
 			t.row("account, and name of its durables", s.Account)
 			t.row("credential", s.User)
 			t.row("credentials replaced", counted(len(s.Retired), "time"))
+			t.row("tokens", counted(len(s.Tokens), "token"))
 			t.row("made", day(s.Created))
 		}
 		return t.flush()

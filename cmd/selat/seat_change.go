@@ -18,7 +18,7 @@ func newSeatAddCmd() *cobra.Command {
 		if _, _, no := policy.SplitSeat(q.Name); no != nil {
 			return usage(cmd, no)
 		}
-		file, err := newCredsFile(cmd, q.Name, out, false)
+		file, err := newCredsFile(cmd, q.Name, out, holdsCredentials, false)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func newSeatRotateCmd() *cobra.Command {
 		if _, _, no := policy.SplitSeat(args[0]); no != nil {
 			return usage(cmd, no)
 		}
-		file, err := newCredsFile(cmd, args[0], out, true)
+		file, err := newCredsFile(cmd, args[0], out, holdsCredentials, true)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,8 @@ func newSeatRotateCmd() *cobra.Command {
 	cmd.Long = `Replaces a seat's credentials. Connections under the old ones end at once; what
 the seat has acknowledged stays acknowledged. The file is replaced in one step
 if it holds this seat's old credentials, and a running "selat subscribe" picks
-the new ones up by itself.`
+the new ones up by itself. The seat's tokens stay as they are: see "selat seat
+token".`
 	cmd.Flags().StringVar(&out, "out", "", "credentials file to write, - for standard output (default MEMBER-SEAT.creds)")
 	cmd.ValidArgsFunction = completeNames("seat.list")
 	return cmd

@@ -12,6 +12,7 @@ import (
 
 	"github.com/selat-hub/selat/stix"
 	"github.com/selat-hub/selat/stix/pattern"
+	"github.com/selat-hub/selat/stix/values"
 )
 
 // Exit codes of match, which are grep's.
@@ -220,8 +221,7 @@ func mayBeObserved(typ string) bool {
 	case "observed-data", "relationship", "sighting", "network-traffic":
 		return true
 	}
-	_, observable := observableProperties[typ]
-	return observable || !stix.KnownType(typ)
+	return values.Observable(typ) || !stix.KnownType(typ)
 }
 
 func (s *observedRead) print(cmd *cobra.Command, matched []int, together bool) error {

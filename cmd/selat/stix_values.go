@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/stix/values"
 )
 
 func newStixValuesCmd() *cobra.Command {
@@ -78,9 +80,9 @@ func stixValues(cmd *cobra.Command, files []string) error {
 	reading := &stixReading{sources: sources, progress: progress}
 	err = reading.each(cmd.Context(), func(it *stixItem) error {
 		totals.Objects++
-		values, err := valuesOf(it, now)
+		found, err := valuesOf(it, now)
 		switch {
-		case errors.Is(err, errOtherLanguage):
+		case errors.Is(err, values.ErrOtherLanguage):
 			totals.Patterns++
 			return nil
 		case err != nil:
@@ -89,10 +91,10 @@ func stixValues(cmd *cobra.Command, files []string) error {
 			complain(cmd, it, err.Error())
 			return nil
 		}
-		totals.Values += len(values)
+		totals.Values += len(found)
 		progress.finish()
-		for i := range values {
-			v := &values[i]
+		for i := range found {
+			v := &found[i]
 			if lines != nil {
 				err = lines.Encode(v)
 			} else {
@@ -126,18 +128,20 @@ func valuesOf(it *stixItem, now time.Time) ([]valueJSON, error) {
 	if f := it.unread(); f != nil {
 		return nil, errors.New(findingText(f))
 	}
-	var values []valueJSON
+	var found []valueJSON
 	var err error
-	if it.object.Type == "indicator" {
-		values, err = indicatorValues(it.raw, now)
-	} else {
-		values, err = observableValues(it.object.Type, it.raw)
+	switch it.object.Type {
+	case "indicator":
+		found, err = indicatorValues(it.raw, now)
+	case "observed-data": // the objects of STIX 2.0 inside of it are no objects of the file
+	default:
+		found, err = observableValues(it.object.Type, it.raw)
 	}
-	for i := range values {
-		v := &values[i]
+	for i := range found {
+		v := &found[i]
 		v.File, v.Object, v.ID, v.Type = it.file, it.number, it.object.ID, it.object.Type
 	}
-	return values, err
+	return found, err
 }
 
 func (v *valueJSON) cells(it *stixItem) []string {

@@ -12,7 +12,8 @@
 // text: a normal form is for telling duplicates, not for matching. [Values] lists
 // the observable values that a pattern names, each with the operator that binds
 // it; [Decisive] only those of which each alone meets the pattern, and [Networks]
-// those of whose addresses each does, for lists that block.
+// those of whose addresses each does, for lists that block. [Scan] gives what
+// Values gives without keeping it, and [Read] reads one value without a pattern.
 //
 // The language is that of STIX 2.1 errata 01: keywords in capitals, true and
 // false in lower case, START and STOP with timestamps, EXISTS and NOT EXISTS.

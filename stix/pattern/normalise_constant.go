@@ -168,6 +168,12 @@ func readIPv6(s string) (netip.Prefix, bool) {
 // where it makes no difference whether they are read as decimal or, as some
 // systems do, as octal.
 func ipv4Prefix(s string) (netip.Prefix, bool) {
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		return netip.Prefix{}, false
+	}
+	if p, ok := prefixOf(s); ok {
+		return p, p.Addr().Is4() // as nearly all: no octet has a leading zero
+	}
 	address, prefix, network := strings.Cut(s, "/")
 	octets := strings.Split(address, ".")
 	if len(octets) != 4 {

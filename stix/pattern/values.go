@@ -93,21 +93,26 @@ func eachValue(p *Pattern, yield func(*Observable)) {
 		if len(c.Values) == 0 {
 			return
 		}
-		o := Observable{
-			Path:     c.Path,
-			PathText: c.Path.String(),
-			Operator: c.Op,
-			Negated:  c.Not || c.Op == NotEqual,
-			Alone:    alone,
-			Indirect: c.Path.isIndirect(),
-		}
+		o := observable(c, alone)
+		o.PathText = c.Path.String()
 		r := newReading(c)
 		for _, v := range c.Values {
-			o.Constant, o.Bytes = v, bytesOf(v)
-			o.Kind, o.Algorithm, o.Canonical = r.read(v)
+			r.fill(&o, v)
 			yield(&o)
 		}
 	})
+}
+
+// observable returns what all constants of a comparison have in common, but for
+// PathText, which costs an allocation.
+func observable(c *Comparison, alone bool) Observable {
+	return Observable{
+		Path:     c.Path,
+		Operator: c.Op,
+		Negated:  c.Not || c.Op == NotEqual,
+		Alone:    alone,
+		Indirect: c.Path.isIndirect(),
+	}
 }
 
 // eachComparison calls yield for each comparison of o, and tells it whether one

@@ -40,6 +40,16 @@ func (o *Observable) Decisive() bool {
 	return true
 }
 
+// Covers reports whether the value is a network each of whose addresses settles
+// the pattern by itself, as Networks has it.
+func (o *Observable) Covers() bool {
+	if !o.settles() || o.Operator != IsSubset {
+		return false
+	}
+	_, ok := o.network()
+	return ok
+}
+
 // settles reports whether to meet the comparison is to meet the pattern.
 func (o *Observable) settles() bool { return o.Alone && !o.Negated && !o.Indirect }
 

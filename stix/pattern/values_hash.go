@@ -50,4 +50,11 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
-func isHexText(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
+func isHexText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -46,6 +46,12 @@ func newReading(c *Comparison) reading {
 	return r
 }
 
+// fill makes o the constant v.
+func (r *reading) fill(o *Observable, v Value) {
+	o.Constant, o.Bytes = v, bytesOf(v)
+	o.Kind, o.Algorithm, o.Canonical = r.read(v)
+}
+
 // read returns what a constant is, with its algorithm if it is a hash, and in
 // the spelling of its kind.
 func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical string) {
@@ -58,7 +64,7 @@ func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical strin
 		}
 		return Other, "", v.Text
 	}
-	if strings.ContainsFunc(v.Text, breaksLists) {
+	if hasBreak(v.Text) {
 		return Other, "", canonicalText(r.comparison, v.Text)
 	}
 	for _, read := range r.readers {
@@ -72,6 +78,16 @@ func (r *reading) read(v Value) (kind ObservableKind, algorithm, canonical strin
 		}
 	}
 	return Other, "", canonicalText(r.comparison, v.Text)
+}
+
+// hasBreak reports whether breaksLists is true of a character of s.
+func hasBreak(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f {
+			return strings.ContainsFunc(s[i:], breaksLists)
+		}
+	}
+	return false
 }
 
 // breaksLists reports whether r is a control or format character or ends a line

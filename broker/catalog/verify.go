@@ -1,0 +1,288 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Verification holds an index against its streams: every object of every message
+// is looked for under each of its keys, and then it is counted that there is
+// nothing more. Add the streams one by one, then Finish. Its methods are not to
+// be called at the same time; the index may be written to meanwhile.
+type Verification struct {
+	x *Index
+	// Messages, Objects and Values are what was read and looked for so far.
+	Messages, Objects, Values uint64
+	// Differences says what does not agree, a line each and at most
+	// maxDifferences; Wrong counts all.
+	Differences []string
+	Wrong       uint64
+
+	streams map[string]*verified
+}
+
+// verified is what one stream should have in the index.
+type verified struct {
+	no                       uint32
+	through                  uint64
+	messages, places, values uint64
+	counts                   map[string]uint64
+}
+
+const maxDifferences = 100
+
+// Verify begins a verification.
+func (x *Index) Verify() *Verification {
+	return &Verification{x: x, streams: map[string]*verified{}}
+}
+
+func (v *Verification) differs(format string, args ...any) {
+	if v.Wrong++; len(v.Differences) < maxDifferences {
+		v.Differences = append(v.Differences, fmt.Sprintf(format, args...))
+	}
+}
+
+// Stream reads a stream as far as the index has applied it. progress is called
+// after each message.
+func (v *Verification) Stream(ctx context.Context, src Source, stream string, progress func()) error {
+	if err := v.x.enter(); err != nil {
+		return err
+	}
+	defer v.x.gate.RUnlock()
+	no, known := v.x.names.Load().streams.numbers[stream]
+	if !known {
+		return nil
+	}
+	s := &verified{no: no, through: v.x.position(stream).seq, counts: map[string]uint64{}}
+	v.streams[stream] = s
+	err := src.Messages(ctx, stream, 1, s.through, func(m Message) error {
+		records, err := read(stream, m)
+		if err != nil {
+			v.differs("%s message %d cannot be read: %v", stream, m.Seq, err)
+			return nil
+		}
+		v.Messages++
+		s.messages++
+		if err := v.message(s, m.Seq, records); err != nil {
+			return err
+		}
+		progress()
+		return ctx.Err()
+	})
+	if err != nil && ctx.Err() == nil {
+		return v.x.fault("verifying stream "+stream, err)
+	}
+	return err
+}
+
+func (v *Verification) message(s *verified, seq uint64, records []Record) error {
+	var want listing
+	for i := range records {
+		r := &records[i]
+		d := r.described()
+		want = append(want, d)
+		key, err := appendCountKey(nil, s.no, &d)
+		if err != nil {
+			return err
+		}
+		s.counts[string(key)]++
+		if err := v.object(s, r); err != nil {
+			return err
+		}
+	}
+	value, err := value(v.x.db, appendMessageKey(nil, kindMessage, s.no, seq))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(value, want.append(nil)) {
+		v.differs("%s message %d: the catalogue does not list the objects that are in it", records[0].Place.Stream, seq)
+	}
+	return nil
+}
+
+// object looks for one object under each of its keys.
+func (v *Verification) object(s *verified, r *Record) error {
+	v.Objects++
+	at := fmt.Sprintf("%s message %d object %d, %s of %s", r.Place.Stream, r.Place.Seq, r.Place.Index, r.Key.ID, r.Key.Origin)
+	st, others, err := v.entry(r)
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		v.differs("%s: it is not in the catalogue", at)
+		return nil
+	}
+	if st.hash != r.Hash {
+		v.differs("%s: the catalogue knows other bytes of this version", at)
+		return nil
+	}
+	e, err := v.x.entry(st)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(e.Places, r.Place) || st.own != r.Lineage {
+		v.differs("%s: the catalogue knows it elsewhere, or in another way", at)
+		return nil
+	}
+	s.places++
+	place := storedPlace{stream: s.no, seq: r.Place.Seq, index: r.Place.Index}
+	if others > 1 {
+		if there, err := v.has(appendMarkKey(nil, &place)); err != nil || !there {
+			v.differs("%s: the catalogue takes it for the only one", at)
+			return err
+		}
+	}
+	if r.Definition {
+		key, err := definition{r.Key.ID, r.Key.Origin, r.Place.Level, s.no}.appendKey(nil)
+		if err != nil {
+			return err
+		}
+		if there, err := v.has(key); err != nil || !there {
+			v.differs("%s: the catalogue does not know it as a definition", at)
+			return err
+		}
+	}
+	for i := range r.Values.Keys {
+		k := &r.Values.Keys[i]
+		v.Values++
+		s.values++
+		said := said{k.Role, r.Values.ValidFrom, r.Values.ValidUntil, r.Values.Revoked}
+		got, err := value(v.x.db, appendPlaceKey(appendValue(nil, k.Kind, k.Bytes), &place))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, said.append(nil)) {
+			v.differs("%s: the catalogue does not find it by a value that it names", at)
+		}
+	}
+	return nil
+}
+
+// entry returns what is stored of a version, and how many places its object has
+// in all versions.
+func (v *Verification) entry(r *Record) (found *stored, places int, err error) {
+	newest, err := v.x.newest(r.Key)
+	if err != nil {
+		return nil, 0, err
+	}
+	if newest != nil {
+		places += len(newest.places)
+		if newest.own.Latest == r.Key.Version {
+			found = newest
+		}
+	}
+	err = scan(v.x.db, func(key string, value []byte) error {
+		var s stored
+		if err := s.decode(value); err != nil {
+			return err
+		}
+		places += len(s.places)
+		if key == r.Key.Version {
+			found = &s
+		}
+		return nil
+	}, kindObject, r.Key.Origin, r.Key.ID)
+	return found, places, err
+}
+
+func (v *Verification) has(key []byte) (bool, error) {
+	_, closer, err := v.x.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, closer.Close()
+}
+
+// Finish counts what the index holds of the streams, as far as each was read.
+func (v *Verification) Finish(ctx context.Context) error {
+	if err := v.x.enter(); err != nil {
+		return err
+	}
+	defer v.x.gate.RUnlock()
+	byNo := map[uint32]*verified{}
+	names := map[uint32]string{}
+	for name, s := range v.streams {
+		byNo[s.no], names[s.no] = s, name
+	}
+	got := map[uint32]*verified{}
+	of := func(no uint32) *verified {
+		if got[no] == nil {
+			got[no] = &verified{}
+		}
+		return got[no]
+	}
+	within := func(no uint32, seq uint64) bool { s := byNo[no]; return s != nil && seq <= s.through }
+	n := 0
+	err := scanRange(v.x.db, nil, nil, func(key, value []byte) error {
+		if n++; n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch key[0] {
+		case kindMessage:
+			if no := binary.BigEndian.Uint32(key[1:]); within(no, seqOf(key)) {
+				of(no).messages++
+			}
+		case kindValue:
+			_, p, err := parseValueKey(key)
+			if err != nil {
+				return err
+			}
+			if within(p.stream, p.seq) {
+				of(p.stream).values++
+			}
+		case kindNewest, kindObject:
+			var s stored
+			if err := s.decode(value); err != nil {
+				return err
+			}
+			for _, p := range s.places {
+				if within(p.stream, p.seq) {
+					of(p.stream).places++
+				}
+			}
+		case kindCount:
+			no := binary.BigEndian.Uint32(key[1:])
+			s := byNo[no]
+			if s == nil || v.x.position(names[no]).seq != s.through {
+				return nil // more has come since
+			}
+			count, err := parseCount(value)
+			if err != nil {
+				return err
+			}
+			if s.counts[string(key)] != count {
+				v.differs("%s: %d objects are counted under %q, and there are %d", names[no], count, strings.ReplaceAll(string(key[5:]), "\x00", " "), s.counts[string(key)])
+			}
+			delete(s.counts, string(key))
+		}
+		return nil
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			err = v.x.fault("verifying the index", err)
+		}
+		return err
+	}
+	for no, want := range byNo {
+		have := of(no)
+		for what, n := range map[string][2]uint64{"messages": {have.messages, want.messages}, "places of objects": {have.places, want.places}, "values": {have.values, want.values}} {
+			if n[0] != n[1] {
+				v.differs("%s: the catalogue has %d %s, and the stream %d", names[no], n[0], what, n[1])
+			}
+		}
+		if len(want.counts) > 0 && v.x.position(names[no]).seq == want.through {
+			v.differs("%s: %d numbers of objects are missing", names[no], len(want.counts))
+		}
+	}
+	return nil
+}
