@@ -72,7 +72,7 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 }
 
 // maxReadBytes bounds the objects of one page: a thousand may have a GiB.
-const maxReadBytes = 16 << 20
+const maxReadBytes = 8 << 20
 
 // shortened ends a page where its objects become more than one answer should
 // hold; the first is always in it.

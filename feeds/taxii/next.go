@@ -66,7 +66,7 @@ func parseNext(s string) (*next, bool) {
 	after, size := binary.Varint(b[2:])
 	rest := b[2+max(size, 0):]
 	var n next
-	if size <= 0 || len(rest) != len(n.query)+len(n.sources) {
+	if size <= 0 || after < 0 || len(rest) != len(n.query)+len(n.sources) {
 		return nil, false
 	}
 	n.after, n.repeat = after, b[1]&nextRepeat != 0

@@ -109,7 +109,8 @@ func (q *query) read(name, value string, most int) *problem {
 		if !ok {
 			return badRequest("added_after is %s: give one timestamp such as 2026-01-31T08:00:00.000000Z", quote(value))
 		}
-		micros := at.UnixMicro() // rounds down, and nothing is dated finer
+		// It rounds down, and nothing is dated finer, nor before 1970.
+		micros := max(0, at.UnixMicro())
 		q.addedAfter = &micros
 	case paramNext:
 		if value == "" {

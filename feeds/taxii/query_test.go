@@ -29,6 +29,7 @@ func TestAQueryIsReadAsTheStandardHasIt(t *testing.T) {
 		"limit=100000":                     {Limit: 100},
 		"limit=" + strings.Repeat("9", 40): {Limit: 100},
 		"added_after=2016-02-01T00:00:01.000001Z":                              {Limit: 100, After: micros("2016-02-01T00:00:01.000001Z")},
+		"added_after=0001-01-01T00:00:00Z":                                     {Limit: 100},
 		"added_after=2016-02-01T00:00:01Z":                                     {Limit: 100, After: micros("2016-02-01T00:00:01Z")},
 		"added_after=2016-02-01T00:00:01.0000019Z":                             {Limit: 100, After: micros("2016-02-01T00:00:01.000001Z")},
 		"added_after=2016-02-01T08:00:01%2B08:00":                              {Limit: 100, After: micros("2016-02-01T00:00:01Z")},

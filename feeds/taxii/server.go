@@ -56,8 +56,10 @@ type Server struct {
 	run      context.Context // of what outlives a request; ends with Close
 	cancel   context.CancelFunc
 	tasks    sync.WaitGroup // goroutines that outlive a request
-	handlers sync.WaitGroup
-	served   chan struct{} // closed when no connection is accepted any more
+	entry    sync.Mutex
+	closed   bool           // no handler begins any more
+	handlers sync.WaitGroup // those that have begun
+	served   chan struct{}  // closed when no connection is accepted any more
 	conns    sync.WaitGroup
 	once     sync.Once
 	err      error
@@ -108,12 +110,14 @@ func (s *Server) open(ctx context.Context, cfg *broker.Config) error {
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		TLSConfig:      tlsConfig,
-		BaseContext:    func(net.Listener) context.Context { return s.run },
-		ConnContext:    withConn,
-		ConnState:      s.follow,
-		ErrorLog:       log.New(httpErrors{s.log}, "", 0),
+		// "OPTIONS *" is a request like any other: who asks comes first.
+		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		TLSConfig:                    tlsConfig,
+		BaseContext:                  func(net.Listener) context.Context { return s.run },
+		ConnContext:                  withConn,
+		ConnState:                    s.follow,
+		ErrorLog:                     log.New(httpErrors{s.log}, "", 0),
 	}
 	serve := s.http.Serve
 	if tlsConfig != nil {
@@ -129,9 +133,18 @@ func (s *Server) open(ctx context.Context, cfg *broker.Config) error {
 	return nil
 }
 
-// serveHTTP counts the handlers: those of HTTP/2 are goroutines of their own.
+// serveHTTP counts the handlers: those of HTTP/2 are goroutines of their own,
+// and may begin when their connection has ended.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	s.handlers.Add(1)
+	s.entry.Lock()
+	closed := s.closed
+	if !closed {
+		s.handlers.Add(1)
+	}
+	s.entry.Unlock()
+	if closed {
+		return // nobody is there to be answered
+	}
 	defer s.handlers.Done()
 	s.handle(w, r)
 }
@@ -178,13 +191,15 @@ func (s *Server) Close() error {
 			// Who has not read its answer by now is cut off.
 			s.err = s.http.Close()
 		}
-		stop := context.AfterFunc(ctx, s.cancel)
-		s.tasks.Wait()
-		stop()
-		s.cancel()
 		<-s.served
+		defer s.cancel()
+		defer context.AfterFunc(ctx, s.cancel)()
 		s.conns.Wait()
+		s.entry.Lock()
+		s.closed = true
+		s.entry.Unlock()
 		s.handlers.Wait()
+		s.tasks.Wait()
 	})
 	return s.err
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
@@ -185,4 +186,46 @@ func TestItDoesNotServeWhereItWouldBeUnsafe(t *testing.T) {
 		t.Errorf("turned off, it is at %s", s.URL())
 	}
 	must(t, s.Close())
+}
+
+func TestARequestForTheWholeServerIsOneLikeAnyOther(t *testing.T) {
+	s := newHub(t).serve()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	must(t, err)
+	_, err = io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: hub.example\r\nConnection: close\r\n\r\n")
+	must(t, err)
+	b, err := io.ReadAll(conn)
+	must(t, err)
+	must(t, conn.Close())
+	if !strings.HasPrefix(string(b), "HTTP/1.1 401 ") {
+		t.Errorf("%s", b)
+	}
+}
+
+func TestClosingCutsOffWhoDoesNotReadAndLeavesNothingRunning(t *testing.T) {
+	a := newAuthority(t)
+	h := newHub(t, func(c *broker.Config) { c.TLS.Cert, c.TLS.Key = a.write("hub") })
+	h.seat("sg/desk", policy.Both, stix.Amber)
+	s := h.serve()
+	waiting := make(chan struct{})
+	h.read = func(catalog.Query) (broker.Reading, error) {
+		close(waiting)
+		<-s.run.Done()
+		return broker.Reading{}, s.run.Err()
+	}
+	c := h.client(s, "sg/desk")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.base+path("asean-amber", "objects/"), nil)
+	must(t, err)
+	req.Header.Set("Authorization", c.auth)
+	answered := make(chan error, 1)
+	go func() {
+		res, err := c.http.Do(req)
+		if err == nil {
+			err = res.Body.Close()
+		}
+		answered <- err
+	}()
+	<-waiting
+	must(t, s.Close())
+	<-answered
 }
