@@ -23,16 +23,19 @@ type cursor struct {
 	Recent []key
 	// Ties is how many objects are known to have been added at Last itself.
 	Ties int
-	// Unordered tells that a page ended before an earlier one did. What came
-	// after Last is then not all that is missing.
+	// Unordered tells that a page began or ended before an earlier one ended.
+	// What came after Last is then not all that is missing.
 	Unordered bool
 }
 
 // passed moves Last and Recent behind a page that was handed on.
 func (at *cursor) passed(p *page) {
-	switch {
-	case len(p.keys) == 0:
+	if len(p.keys) == 0 {
 		return
+	}
+	// One asked for by time may begin before that, where a server is not exact.
+	at.Unordered = at.Unordered || at.Next != "" && before(p.first, at.Last)
+	switch {
 	case p.last == "" || p.last == at.Last:
 	case before(p.last, at.Last):
 		at.Unordered = true

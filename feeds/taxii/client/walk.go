@@ -235,6 +235,9 @@ func (w *walker) grow(p *page, served int) error {
 		w.at.Limit = want
 		return nil
 	}
+	if after := w.at.AddedAfter; before(p.first, after) && !near(p.first, after) {
+		return &ServerError{URL: p.url, What: `the server says that there is more without a "next", and does not heed added_after: it gives what was added earlier`}
+	}
 	return &ServerError{URL: p.url, What: fmt.Sprintf(
 		`the server says that there is more without a "next", and X-TAXII-Date-Added-Last does not move from %s: more objects were added at that time than it puts on a page, and nothing in TAXII leads to the others; to go on without them, ask for what was added after that time`, p.last)}
 }

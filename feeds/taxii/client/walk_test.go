@@ -132,6 +132,11 @@ func TestAServerThatCannotBeFollowedIsToldWhatItDoesWrong(t *testing.T) {
 			w.Header().Set("X-TAXII-Date-Added-Last", start.Add(-time.Duration(n)*time.Hour).Format(timeFormat))
 			fmt.Fprintf(w, `{"more":true,"objects":[%s]}`, object(n))
 		}, "not in the order", 2},
+		"added_after not heeded": {func(w http.ResponseWriter, _ *http.Request, _ int) {
+			w.Header().Set("X-TAXII-Date-Added-First", start.Format(timeFormat))
+			w.Header().Set("X-TAXII-Date-Added-Last", start.Add(time.Hour).Format(timeFormat))
+			fmt.Fprintf(w, `{"more":true,"objects":[%s]}`, object(1))
+		}, "does not heed added_after", 1},
 		"a web page": {func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, `<html>`)
@@ -293,5 +298,28 @@ func TestOneObjectItsVersionsAndTheManifest(t *testing.T) {
 		if _, err := c.Object(t.Context(), col, bad, Query{}, collect(&got)); err == nil {
 			t.Fatalf("an object was found by %q", bad)
 		}
+	}
+}
+
+func TestAServerOutOfOrderThatForgotItsNextIsReadFromTheBeginning(t *testing.T) {
+	s := newServer(t)
+	for i := range 25 {
+		s.Put(object(i), start.Add(time.Duration(100-i)*time.Hour))
+	}
+	s.PageMost = 10
+	c := ask(t, s.URL)
+	var got []string
+	taken := 0
+	_, err := c.Poll(t.Context(), find(t, c), Query{}, nil, func(_ context.Context, p *Page) error {
+		if taken++; taken == 2 {
+			s.ForgetNext()
+		}
+		return collect(&got)(t.Context(), p)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s.Raws(), got); diff != "" {
+		t.Fatal(diff)
 	}
 }
