@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -236,26 +235,4 @@ func TestOptionsThatCannotBeMeantAreRefused(t *testing.T) {
 	if _, err := New(Options{URL: "http://taxii.example", InsecureHTTP: true}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestAServerOfAPrivateAuthorityIsBelievedWhenItIsNamed(t *testing.T) {
-	s := taxiitest.NewTLS()
-	defer s.Close()
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := ask(t, s.URL, func(o *Options) { o.CAFile = ca })
-	if _, err := c.Discover(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	c = ask(t, s.URL)
-	if _, err := c.Discover(t.Context()); err == nil || len(c.waits) != 0 {
-		t.Fatalf("%v after %v", err, c.waits)
-	}
-	c = ask(t, s.URL, func(o *Options) { o.HTTP = s.Client() })
-	if _, err := c.Discover(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.Client().CloseIdleConnections()
 }
