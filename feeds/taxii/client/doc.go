@@ -41,5 +41,5 @@
 //	envelope.go   reads a page; object.go says what an object in it is
 //	walk.go       goes from page to page; window.go knows what was there before
 //	poll.go       objects, resumable through state.go; manifest.go what there is
-//	add.go        adds objects; status.go what became of them; send.go cuts
+//	status.go     adds objects and asks what became of them; send.go cuts
 package client
