@@ -3,7 +3,9 @@ package broker
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,6 +90,9 @@ type authenticator struct {
 	waiting load   // for a turn, by peer
 	turns   chan struct{}
 
+	mu      sync.Mutex
+	proving map[tokenMark]*proof // under way
+
 	// Failures by peer, by seat, and by id where no seat has the token: whoever
 	// counts how many tries an id takes learns nothing of it.
 	peers, seats, strangers *lockouts
@@ -96,7 +101,7 @@ type authenticator struct {
 func newAuthenticator(region func() *policy.Region, log *slog.Logger, denials *prometheus.CounterVec) *authenticator {
 	return &authenticator{
 		region: region, now: time.Now, matches: matchesHash, log: log, denials: denials,
-		proven: newProvenTokens(), nobody: hashOfNothing(tokenCost), turns: make(chan struct{}, hashesAtOnce),
+		proven: newProvenTokens(), nobody: hashOfNothing(tokenCost), turns: make(chan struct{}, hashesAtOnce), proving: map[tokenMark]*proof{},
 		peers: newLockouts(addressFailures, addressesKept), seats: newLockouts(seatFailures, addressesKept), strangers: newLockouts(seatFailures, addressesKept),
 	}
 }
@@ -118,7 +123,7 @@ func (a *authenticator) check(ctx context.Context, c Credential, peer string) (*
 	}
 	if !ok {
 		var err error
-		if hash, err = a.prove(ctx, mark, id, secret, peer); err != nil {
+		if hash, err = a.proveOnce(ctx, mark, id, secret, peer); err != nil {
 			return nil, err
 		}
 	}
@@ -153,6 +158,49 @@ func (a *authenticator) judge(id, hash, user string) (seat *policy.Seat, why str
 		return nil, seatBarred
 	}
 	return seat, ""
+}
+
+// proof is one token that is being proven. done is closed when right says how that
+// ended; known is false if it did not, for want of a turn.
+type proof struct {
+	done         chan struct{}
+	hash         string
+	known, right bool
+}
+
+// proveOnce proves a token. Requests that come with the same one meanwhile, as a
+// client's first ones do, wait for that and share it.
+func (a *authenticator) proveOnce(ctx context.Context, mark tokenMark, id, secret, peer string) (string, error) {
+	a.mu.Lock()
+	p := a.proving[mark]
+	if p == nil {
+		p = &proof{done: make(chan struct{})}
+		a.proving[mark] = p
+		a.mu.Unlock()
+		hash, err := a.prove(ctx, mark, id, secret, peer)
+		var known *api.Error
+		p.hash, p.right = hash, err == nil
+		p.known = p.right || errors.As(err, &known) && known.Code == "unauthorized"
+		a.mu.Lock()
+		delete(a.proving, mark)
+		a.mu.Unlock()
+		close(p.done)
+		return hash, err
+	}
+	a.mu.Unlock()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return "", a.deny(tooBusy, busyWait)
+	}
+	switch {
+	case p.right:
+		return p.hash, nil
+	case p.known:
+		a.failed(peer, id)
+		return "", a.deny(badCredentials, 0)
+	}
+	return "", a.deny(tooBusy, busyWait)
 }
 
 // prove finds out whether a secret is that of the token, remembers it if it is,

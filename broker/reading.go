@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ var (
 //
 // Errors are *api.Error: not-found (no such collection for this caller),
 // unavailable (the catalogue or the store cannot answer now).
-func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Collection) *policy.Collection, q catalog.Query, bytes bool) (Reading, error) {
+func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Collection) *policy.Collection, q catalog.Query, withBytes bool) (Reading, error) {
 	h.gate.RLock()
 	defer h.gate.RUnlock()
 	r := h.Region()
@@ -59,11 +60,11 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 	if err != nil {
 		return Reading{}, h.unanswered(ctx, "reading a page", err)
 	}
-	if bytes {
+	if withBytes {
 		page = shortened(page)
 	}
 	out := Reading{Page: page}
-	if bytes {
+	if withBytes {
 		if out.Runs, err = h.runs(ctx, page.Items); err != nil {
 			return Reading{}, h.unanswered(ctx, "reading the objects of a page", err)
 		}
@@ -128,13 +129,39 @@ func viewOf(r *policy.Region, c *policy.Collection) catalog.View {
 // the disk in one stream while another shows its neighbours.
 func (h *Hub) Watermark() int64 { return h.writers.clock.settledUpTo() }
 
+// messagesAtOnce bounds how many messages are held to make a page of them.
+const messagesAtOnce = 32
+
 // runs reads the bytes of items.
-func (h *Hub) runs(ctx context.Context, items []catalog.Item) ([]Run, error) {
-	messages, err := h.messages.get(ctx, h.js, items)
-	if err != nil {
-		return nil, err
+func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err error) {
+	for len(items) > 0 {
+		n := reach(items, messagesAtOnce)
+		messages, err := h.messages.get(ctx, h.js, items[:n])
+		if err != nil {
+			return nil, err
+		}
+		if out, err = cutRuns(out, items[:n], messages); err != nil {
+			return nil, err
+		}
+		items = items[n:]
 	}
-	var out []Run
+	return out, nil
+}
+
+// reach is how many of the items stand in the first so many messages.
+func reach(items []catalog.Item, messages int) int {
+	for i := 1; i < len(items); i++ {
+		if a, b := &items[i-1].Place, &items[i].Place; a.Seq != b.Seq || a.Stream != b.Stream {
+			if messages--; messages == 0 {
+				return i
+			}
+		}
+	}
+	return len(items)
+}
+
+// cutRuns cuts items out of their messages.
+func cutRuns(out []Run, items []catalog.Item, messages map[messageAt][]byte) ([]Run, error) {
 	for i := 0; i < len(items); {
 		first := &items[i]
 		at := messageAt{first.Place.Stream, first.Place.Seq}
@@ -150,7 +177,11 @@ func (h *Hub) runs(ctx context.Context, items []catalog.Item) ([]Run, error) {
 		if first.Offset < 0 || end > len(data) {
 			return nil, fmt.Errorf("message %d of %s has %d bytes and the catalogue knows of %d: %w", at.seq, at.stream, len(data), end, errNotAsKnown)
 		}
-		out = append(out, Run{Data: data[first.Offset:end:end], Objects: n})
+		run := data[first.Offset:end:end]
+		if len(run) < len(data)/4 {
+			run = bytes.Clone(run) // a few of many objects do not keep the message
+		}
+		out = append(out, Run{Data: run, Objects: n})
 		i += n
 	}
 	return out, nil

@@ -72,7 +72,7 @@ func fixtureHub(t *testing.T) (*realHub, *Server) {
 	must(t, json.Unmarshal(b, &f))
 	h := newHub(t)
 	h.seat("sg/desk", policy.Both, stix.Amber)
-	h.users["admin"] = [2]string{"sg/desk", "Password0"}
+	h.aliases[[2]string{"admin", "Password0"}] = "sg/desk"
 	js := hubUser(h)
 	for _, c := range f.Root.Collections {
 		stream, ok := stands[c.ID]

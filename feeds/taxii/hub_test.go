@@ -35,14 +35,16 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// realHub is a hub with the ASEAN profile. Its seats have tokens that are cheap
-// to check, and a test may stand in the way of single answers.
+// realHub is a hub with the ASEAN profile. A test may stand in the way of single
+// answers.
 type realHub struct {
 	*broker.Hub
 	t   testing.TB
 	cfg broker.Config
-	// users are the names that stand for seats, with their passwords.
-	users map[string][2]string
+	// tokens are the seats' by their names; aliases stand for seats, each a user
+	// with a password.
+	tokens  map[string]string
+	aliases map[[2]string]string
 	// read and submit, where set, answer in the hub's place.
 	read   func(q catalog.Query) (broker.Reading, error)
 	submit func(context.Context, broker.Submission) (*api.Receipt, error)
@@ -59,7 +61,7 @@ func newHub(t testing.TB, edit ...func(*broker.Config)) *realHub {
 	p, err := profile.Load("asean")
 	must(t, err)
 	must(t, broker.Init(t.Context(), cfg, p.Region(time.Now().UTC()), nil))
-	h := &realHub{t: t, cfg: cfg, users: map[string][2]string{}}
+	h := &realHub{t: t, cfg: cfg, tokens: map[string]string{}, aliases: map[[2]string]string{}}
 	h.start()
 	return h
 }
@@ -87,34 +89,24 @@ func (h *realHub) seat(name string, kind policy.Kind, ceiling stix.Level, edit .
 	}
 	_, err := h.AddSeat(h.t.Context(), s)
 	must(h.t, err)
-	h.users[name] = [2]string{name, "token-of-" + name}
+	made, err := h.AddToken(h.t.Context(), name, "", time.Time{})
+	must(h.t, err)
+	h.tokens[name] = made.Token
 }
 
-var errUnauthorized = &api.Error{Code: "unauthorized", Message: "no"}
-
-// Authenticate stands in for the hub's own, which hashes for tens of
-// milliseconds.
-func (h *realHub) Authenticate(_ context.Context, user, token, _ string) (*policy.Seat, error) {
+// Authenticate is the hub's, beside what stands for a hub that is under attack,
+// and the user of the fixture, whose password is no token.
+func (h *realHub) Authenticate(ctx context.Context, user, token, address string) (*policy.Seat, error) {
 	switch token {
 	case "locked":
 		return nil, &api.Error{Code: "locked", Message: "later", RetryAfter: 90 * time.Second}
 	case "busy":
 		return nil, &api.Error{Code: "busy", Message: "shortly", RetryAfter: time.Second}
 	}
-	for name, u := range h.users {
-		seat := h.Region().Seats[u[0]]
-		if u[1] == token && (user == "" || user == name) && seat != nil && h.Region().MayConnect(seat) {
-			return seat, nil
-		}
+	if alias, known := h.aliases[[2]string{user, token}]; known {
+		user, token = alias, h.tokens[alias]
 	}
-	return nil, errUnauthorized
-}
-
-func (h *realHub) AuthenticateCertificate(name string) (*policy.Seat, error) {
-	if seat := h.Region().Seats[name]; seat != nil {
-		return seat, nil
-	}
-	return nil, errUnauthorized
+	return h.Hub.Authenticate(ctx, user, token, address)
 }
 
 func (h *realHub) Read(ctx context.Context, account string, pick func([]policy.Collection) *policy.Collection, q catalog.Query, bytes bool) (broker.Reading, error) {
@@ -158,7 +150,7 @@ func (h *realHub) client(s *Server, user string) *client {
 	h.t.Cleanup(tr.CloseIdleConnections)
 	c := &client{t: h.t, http: &http.Client{Transport: tr, Timeout: time.Minute}, base: strings.TrimSuffix(s.URL(), "/taxii2/")}
 	if user != "" {
-		c.auth = "Bearer " + h.users[user][1]
+		c.auth = "Bearer " + h.tokens[user]
 	}
 	return c
 }

@@ -3,6 +3,7 @@ package taxii
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"strings"
@@ -27,6 +28,10 @@ func served(t *testing.T) (*realHub, *Server) {
 	return h, s
 }
 
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
 func TestNothingIsToldBeforeItIsKnownWhoAsks(t *testing.T) {
 	h, s := served(t)
 	nobody := h.client(s, "")
@@ -41,7 +46,7 @@ func TestNothingIsToldBeforeItIsKnownWhoAsks(t *testing.T) {
 			}
 		}
 	}
-	for _, auth := range []string{"Bearer wrong", "Bearer", "Basic !", "Basic OnRva2VuLW9mLXNnL2Rlc2s=", "Digest x", "token-of-sg/desk"} {
+	for _, auth := range []string{"Bearer wrong", "Bearer", "Basic !", basic("", h.tokens["sg/desk"]), basic("my/desk", h.tokens["sg/desk"]), "Digest x", h.tokens["sg/desk"]} {
 		if got := nobody.get("/taxii2/", "Authorization", auth); got.same() != first.same() {
 			t.Errorf("%q is told %s", auth, got.same())
 		}
