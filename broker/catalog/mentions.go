@@ -36,11 +36,19 @@ type Question struct {
 	Work *int
 }
 
-// WorkPerQuestion bounds how much one question looks at: keys of values, and for
-// workPerReading of them what stands at a place or a version of an object.
+// WorkPerQuestion bounds how much one question looks at: what the view shows of
+// keys of values, and for workPerReading of them what stands at a place or a
+// version of an object.
+//
+// Keys that the view does not show must change no answer. Those of one value are
+// passed over at once, however many there are; those of the values inside a
+// network or below a domain are passed one by one, and more than
+// hiddenPerQuestion of them cut a question short.
 const (
-	WorkPerQuestion = 50_000
-	workPerReading  = 20
+	WorkPerQuestion   = 50_000
+	workPerReading    = 20
+	hiddenPerWork     = 20
+	hiddenPerQuestion = hiddenPerWork * WorkPerQuestion
 )
 
 // Mentions returns what a view says of a value: the objects that name it, the
@@ -48,7 +56,7 @@ const (
 // with Below also its subdomains if it is a domain. Each version of an object is
 // told once for each value that it names, the one added last first, Limit at
 // most. more is true if there is more, or may be: where there was more to look at
-// than WorkPerQuestion, which are told is not said, and there may even be none.
+// than that, which are told is not said, and there may even be none.
 func (x *Index) Mentions(ctx context.Context, v View, q Question) (found []Mention, more bool, err error) {
 	if err := x.enter(); err != nil {
 		return nil, false, err
@@ -61,7 +69,7 @@ func (x *Index) Mentions(ctx context.Context, v View, q Question) (found []Menti
 	if q.Work != nil {
 		m.left = min(m.left, *q.Work)
 		before := m.left
-		defer func() { *q.Work -= before - max(0, m.left) }()
+		defer func() { *q.Work -= before - max(0, m.left) + m.hidden/hiddenPerWork }()
 	}
 	if err = m.look(q.Key, q.Below); err == nil {
 		found, more, err = m.newest(q.Limit)
@@ -84,6 +92,9 @@ type mentions struct {
 	left int // work
 	cut  bool
 	seen map[form][]version
+	// hidden is the number of keys passed over, row that of the last value.
+	hidden, row int
+	last        []byte
 	// places of each stream in view
 	places map[uint32][]mentioned
 }
@@ -147,12 +158,9 @@ func (m *mentions) scan(prefix []byte) error { return m.scanRange(prefix, after(
 // scanRange gathers the places in view whose keys are from lower on and below
 // upper.
 func (m *mentions) scanRange(lower, upper []byte) error {
-	for ok := m.it.SeekGE(lower); ok && bytes.Compare(m.it.Key(), upper) < 0; ok = m.it.Next() {
-		if m.left--; m.left < 0 {
-			m.cut = true
-			return nil
-		}
-		if m.left%1024 == 0 && m.ctx.Err() != nil {
+	ok := m.it.SeekGE(lower)
+	for n := 0; ok && bytes.Compare(m.it.Key(), upper) < 0; n++ {
+		if n%1024 == 1023 && m.ctx.Err() != nil {
 			return m.ctx.Err()
 		}
 		key, place, err := parseValueKey(m.it.Key())
@@ -160,7 +168,16 @@ func (m *mentions) scanRange(lower, upper []byte) error {
 			return err
 		}
 		if from, open := m.from[place.stream]; !open || place.seq < from {
+			if m.hidden++; m.hidden > hiddenPerQuestion {
+				m.cut = true
+				return nil
+			}
+			ok = m.pass(place)
 			continue
+		}
+		if m.left--; m.left < 0 {
+			m.cut = true
+			return nil
 		}
 		v, err := m.it.ValueAndErr()
 		if err != nil {
@@ -172,6 +189,34 @@ func (m *mentions) scanRange(lower, upper []byte) error {
 		}
 		key.Role, key.Bytes = s.role, bytes.Clone(key.Bytes)
 		m.places[place.stream] = append(m.places[place.stream], mentioned{place.seq, place.index, key, s})
+		ok = m.it.Next()
 	}
 	return m.it.Error()
+}
+
+// worthSeeking is how many keys of one value cost as much as a seek.
+const worthSeeking = 8
+
+// pass goes on from a place that is not in view: to the next key, and if many of
+// the same value are passed, to where the next place in view would be.
+func (m *mentions) pass(place storedPlace) bool {
+	key := m.it.Key()
+	value := key[:len(key)-placeKeyLen]
+	if !bytes.Equal(value, m.last) {
+		m.last, m.row = append(m.last[:0], value...), 0
+	}
+	if m.row++; m.row < worthSeeking {
+		return m.it.Next()
+	}
+	m.row = 0
+	next, found := storedPlace{}, false
+	for no, from := range m.from {
+		if (no > place.stream || no == place.stream && from > place.seq) && (!found || no < next.stream) {
+			next, found = storedPlace{stream: no, seq: from}, true
+		}
+	}
+	if !found {
+		return m.it.SeekGE(after(m.last))
+	}
+	return m.it.SeekGE(appendPlaceKey(bytes.Clone(m.last), &next))
 }

@@ -293,6 +293,39 @@ func TestQuestionsShareTheirWorkAndSayWhenItIsDone(t *testing.T) {
 	}
 }
 
+// What a view does not show makes no difference to it, not even by its number.
+func TestWhatIsOutOfSightCostsAQuestionNothing(t *testing.T) {
+	x := opened(t, t.TempDir(), Options{})
+	asked := network("192.0.2.1")
+	said := map[string]saying{}
+	var v View
+	var world []placed
+	added := int64(0)
+	for _, stream := range []string{"CTI_A_RED", "CTI_B_CLEAR", "CTI_C_RED", "CTI_D_CLEAR", "CTI_E_RED"} {
+		for i := range 2000 {
+			added++
+			p := placed{stream: stream, seq: uint64(1 + i/100), index: i % 100, added: added, origin: "sg", id: fmt.Sprintf("indicator--%d", added), version: day1, key: day1, spec: "2.1"}
+			world = append(world, p)
+			said[p.id+p.key] = saying{things: []thing{asked}, roles: []values.Role{values.Decisive}}
+		}
+		if strings.HasSuffix(stream, "CLEAR") {
+			v.Parts = append(v.Parts, Part{stream, 20})
+		}
+	}
+	applySayings(t, x, world, said)
+	for _, asked := range []thing{asked, network("192.0.2.0/24"), network("0.0.0.0/0")} {
+		work := 300 * 3 * workPerReading
+		found, more, err := x.Mentions(t.Context(), v, Question{Key: asked.key(), Limit: 1000, Work: &work})
+		if err != nil || more || len(found) != 200 {
+			t.Errorf("%d found, more %v, %v", len(found), more, err)
+		}
+	}
+	m := mentions{selection: newSelection(x, v, Query{}), ctx: t.Context(), left: WorkPerQuestion, seen: map[form][]version{}}
+	if err := m.look(asked.key(), false); err != nil || m.hidden > 10*worthSeeking || m.left != WorkPerQuestion-200 {
+		t.Errorf("%d keys out of sight were looked at, and %d in sight: %v", m.hidden, WorkPerQuestion-m.left, err)
+	}
+}
+
 func TestNobodyIsAnsweredWhoHasGone(t *testing.T) {
 	x, v, asked := manyMentions(t)
 	ctx, cancel := context.WithCancel(t.Context())
