@@ -49,7 +49,7 @@ fuzz:
 
 # kill -9 under load; the tests run a short form of it.
 crash:
-	SELAT_CRASH_CYCLES=$(CYCLES) go test -count=1 -run TestNothingAcknowledgedIsLostWhenTheHubIsKilled ./broker -timeout 60m -v
+	SELAT_CRASH_CYCLES=$(CYCLES) go test -count=1 -run "WhenTheHubIsKilled" ./broker -timeout 60m -v
 
 bench: build
 	bin/selat bench accept

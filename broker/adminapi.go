@@ -51,8 +51,15 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 	"member.list":       ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listMembers(q.Name) }),
 	"seat.list":         ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listSeats(q.Name) }),
 	"community.list":    ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listCommunities(q.Name) }),
-	"route":             ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
-	"status":            ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
+	"catalog.verify": ask(func(h *Hub, _ context.Context, q api.CatalogVerify) (any, error) {
+		return h.VerifyCatalogue(q.Begin), nil
+	}),
+	"catalog.counts": ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) {
+		counts, err := h.Counts()
+		return api.ObjectCounts{Counts: counts}, err
+	}),
+	"route":  ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
+	"status": ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
 }
 
 // ask reads a request of type Q, refusing members it does not have.
@@ -159,7 +166,7 @@ func (h *Hub) answerAdmin(ctx context.Context, m *nats.Msg) {
 		return
 	}
 	h.Metrics.AdminRequests.WithLabelValues(name, "done").Inc()
-	if !strings.HasSuffix(name, ".list") && name != "route" {
+	if !strings.HasSuffix(name, ".list") && name != "route" && !strings.HasPrefix(name, "catalog.") {
 		h.log.Info("an administrative act was done", "act", name, "about", aboutOf(m.Data))
 	}
 	h.respond(m, answer)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,16 +21,9 @@ func (h *Hub) openIndex(ctx context.Context) error {
 		return err
 	}
 	h.recovery.Rebuilt = h.index.Recovered()
-	names := h.js.StreamNames(ctx)
-	var streams []string
-	for name := range names.Name() {
-		// Also those no roster needs now: what they hold counts as published.
-		if strings.HasPrefix(name, "CTI_") {
-			streams = append(streams, name)
-		}
-	}
-	if err := names.Err(); err != nil {
-		return fmt.Errorf("listing the streams: %w", err)
+	streams, err := h.objectStreams(ctx)
+	if err != nil {
+		return err
 	}
 	for _, name := range streams {
 		if err := h.openStream(ctx, name); err != nil {
@@ -37,6 +31,23 @@ func (h *Hub) openIndex(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// objectStreams lists the streams that carry objects. Also those that no roster
+// needs now: what they hold counts as published.
+func (h *Hub) objectStreams(ctx context.Context) ([]string, error) {
+	names := h.js.StreamNames(ctx)
+	var streams []string
+	for name := range names.Name() {
+		if strings.HasPrefix(name, "CTI_") {
+			streams = append(streams, name)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return nil, fmt.Errorf("listing the streams: %w", err)
+	}
+	slices.Sort(streams)
+	return streams, nil
 }
 
 // openStream brings the index up to one stream and says what the stream lacks.

@@ -158,11 +158,13 @@ func TestNothingAcknowledgedIsLostWhenTheHubIsKilled(t *testing.T) {
 	found := c.scan(t, h)
 	c.compare(t, found)
 	c.askIndex(t, found)
+	h.agrees()
 	must(t, h.Close())
 	must(t, os.RemoveAll(filepath.Join(h.cfg.Data, "catalogue")))
 	h.start()
 	t.Logf("started without an index: %+v", h.Recovered())
 	c.askIndex(t, found)
+	h.agrees()
 	c.report(t, cycles)
 }
 

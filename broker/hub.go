@@ -43,6 +43,7 @@ type Hub struct {
 
 	index     *catalog.Index
 	messages  *messages
+	verifying verifying
 	lastAdded int64 // newest date_added found at start
 	disk      diskGuard
 	writers   *writers

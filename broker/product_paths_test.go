@@ -52,7 +52,7 @@ func (p *product) replays(when string, ways ...replayWay) {
 	for _, way := range ways {
 		path, region := "replay "+way.name+" "+when, p.model()
 		p.all(path, func(rd *reader) error { return rd.replay(region, way) })
-		p.arrives(path)
+		p.delivered(path)
 	}
 }
 
@@ -113,16 +113,12 @@ func (p *product) dropMember(member string) []*reader {
 // nobody gets in with their credentials.
 func (p *product) silent(gone []*reader) {
 	p.t.Helper()
-	n := 0
-	for _, objects := range p.log {
-		n += len(objects)
-	}
 	for _, rd := range gone {
 		if err := rd.shutOut(); err != nil {
 			p.t.Errorf("seat %s: %v", rd.name, err)
 		}
 	}
-	p.cases += n * len(gone)
+	p.cases += p.copies() * len(gone)
 }
 
 func (p *product) rotation() {

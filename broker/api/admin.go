@@ -116,3 +116,40 @@ type Done struct {
 	At      time.Time `json:"at"`
 	Message string    `json:"message,omitempty"`
 }
+
+// CatalogVerify asks how the comparison of the catalogue with the streams goes,
+// and with Begin for one if none is under way.
+type CatalogVerify struct {
+	Begin bool `json:"begin,omitempty"`
+}
+
+// CatalogVerification is how far that is, or what the last one found.
+type CatalogVerification struct {
+	Running bool `json:"running"`
+	// Messages of about Of were read, with Objects that name Values.
+	Messages uint64 `json:"messages"`
+	Of       uint64 `json:"of"`
+	Objects  uint64 `json:"objects"`
+	Values   uint64 `json:"values"`
+	// Wrong counts what does not agree; Differences says what, at most a hundred
+	// lines, once it no longer runs.
+	Wrong       uint64   `json:"wrong"`
+	Differences []string `json:"differences,omitempty"`
+	// Error is why it did not come to its end.
+	Error string `json:"error,omitempty"`
+}
+
+// ObjectCount is how many objects of one member, type and level were stored on
+// one day (UTC), each once for each audience.
+type ObjectCount struct {
+	Day     string     `json:"day"` // 2026-11-29
+	Member  string     `json:"member"`
+	Level   stix.Level `json:"tlp"`
+	Type    string     `json:"type"`
+	Objects uint64     `json:"objects"`
+}
+
+// ObjectCounts answers catalog.counts.
+type ObjectCounts struct {
+	Counts []ObjectCount `json:"counts"`
+}

@@ -110,7 +110,7 @@ func (x *Index) apply(stream string, through uint64, records []Record, pos posit
 	if err := errors.Join(x.originsOf(records), x.networksOf(records)); err != nil {
 		return err
 	}
-	err = x.write(func(b *pebble.Batch) error {
+	err = x.writeSized(len(records)*bytesPerRecord, func(b *pebble.Batch) error {
 		if err := x.describe(b, streamNo, pos.seq, records); err != nil {
 			return err
 		}
@@ -371,9 +371,15 @@ func (x *Index) Forget(stream string) error {
 	return nil
 }
 
+// bytesPerRecord is about what a record takes in a batch, so that it is not moved
+// again and again as it grows.
+const bytesPerRecord = 512
+
 // write fills a batch and commits it with its number.
-func (x *Index) write(fill func(*pebble.Batch) error) error {
-	b := x.db.NewBatch()
+func (x *Index) write(fill func(*pebble.Batch) error) error { return x.writeSized(0, fill) }
+
+func (x *Index) writeSized(size int, fill func(*pebble.Batch) error) error {
+	b := x.db.NewBatchWithSize(size)
 	err := fill(b)
 	if err == nil {
 		err = x.commit(b)

@@ -99,7 +99,7 @@ type Options struct {
 	// Logger hears of damage and of a full disk; nil means slog.Default.
 	Logger *slog.Logger
 	// CacheBytes is for blocks read from disk; 0 means 64 MiB. Besides it the
-	// index holds up to 64 MiB that is not written out yet.
+	// index holds up to 96 MiB that is not written out yet.
 	CacheBytes int64
 
 	tuning tuning

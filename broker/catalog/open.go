@@ -234,7 +234,7 @@ func settings(opts Options, d *disk) *pebble.Options {
 		MemTableSize:       opts.tuning.memTable,
 		// Each table in memory and each level is one more place to look.
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       4,
 		LBaseMaxBytes:               64 << 20,
 		MaxOpenFiles:                512,
 		Merger:                      chainMerger(),
@@ -244,7 +244,7 @@ func settings(opts Options, d *disk) *pebble.Options {
 		o.CacheSize = defaultCacheBytes
 	}
 	if o.MemTableSize == 0 {
-		o.MemTableSize = 16 << 20
+		o.MemTableSize = 32 << 20
 	}
 	o.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
 	for i := range o.Levels {

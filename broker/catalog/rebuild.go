@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -51,42 +52,68 @@ func (x *Index) CatchUp(ctx context.Context, src Source, stream string, through 
 	if through <= at {
 		return 0, nil
 	}
-	var records []Record
-	last := at
-	apply := func(upTo uint64) error {
-		if err := x.Apply(stream, upTo, records); err != nil {
-			return err
+	// What is read next is taken apart while what was read before is written.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	groups := make(chan group)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(groups)
+		readGroups(ctx, src, stream, at, through, groups)
+	})
+	for g := range groups {
+		if err == nil && g.through > at {
+			if err = x.Apply(stream, g.through, g.records); err == nil {
+				n, at = n+len(g.records), g.through
+			}
 		}
-		n += len(records)
-		records = records[:0]
-		return nil
+		// The messages before the failed one are whole and in order.
+		if err = errors.Join(err, g.err); err != nil {
+			cancel()
+		}
 	}
-	err = src.Messages(ctx, stream, at+1, through, func(m Message) error {
+	reading.Wait()
+	if err != nil {
+		return n, fmt.Errorf("catching up with stream %s: %w", stream, err)
+	}
+	return n, nil
+}
+
+// group is the records of some messages, up to a sequence.
+type group struct {
+	records []Record
+	through uint64
+	err     error // why there are no more
+}
+
+// readGroups takes messages apart, in groups of about catchUpBatch objects. The
+// last goes up to the sequence through, or tells what ended the reading. It
+// returns once ctx ends, having said so unless nobody listens.
+func readGroups(ctx context.Context, src Source, stream string, at, through uint64, groups chan<- group) {
+	g := group{through: at}
+	err := src.Messages(ctx, stream, at+1, through, func(m Message) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if m.Seq <= last || m.Seq > through {
-			return fmt.Errorf("message %d came after message %d, up to %d was asked for", m.Seq, last, through)
+		if m.Seq <= g.through || m.Seq > through {
+			return fmt.Errorf("message %d came after message %d, up to %d was asked for", m.Seq, g.through, through)
 		}
 		more, err := read(stream, m)
 		if err != nil {
 			return fmt.Errorf("message %d: %w", m.Seq, err)
 		}
-		records = append(records, more...)
-		last = m.Seq
-		if len(records) >= catchUpBatch {
-			return apply(last)
+		g.records = append(g.records, more...)
+		g.through = m.Seq
+		if len(g.records) >= catchUpBatch {
+			groups <- g
+			g.records = make([]Record, 0, len(g.records))
 		}
 		return nil
 	})
-	if err != nil {
-		// The messages before the failed one are whole and in order.
-		return n, fmt.Errorf("catching up with stream %s: %w", stream, errors.Join(err, apply(last)))
+	if g.err = err; err == nil {
+		g.through = through
 	}
-	if err := apply(through); err != nil {
-		return n, fmt.Errorf("catching up with stream %s: %w", stream, err)
-	}
-	return n, nil
+	groups <- g
 }
 
 // read makes the records of a stored message.

@@ -6,7 +6,7 @@ const (
 	exitUsage       = 2 // the command line cannot be understood
 	exitPartly      = 3 // some objects were accepted, some refused
 	exitRefused     = 4 // no object was accepted
-	exitUnreachable = 5 // the hub does not answer
+	exitUnreachable = 5 // the hub, or the server asked, does not answer
 )
 
 // exitError ends the program with a code of its own. err may be nil when

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //	hubstop          SIGTERM; the hub must end with exit code 0
 //	hubkill          SIGKILL
 //	mode 0600 FILE   the file has this mode
+//	taxii [WORD...]  see taxiiServer
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -35,6 +36,9 @@ func TestScripts(t *testing.T) {
 			p := &hubProcess{env: env}
 			env.Values[hubKey{}] = p
 			env.Defer(p.abandon)
+			other := new(scriptTaxii)
+			env.Values[taxiiKey{}] = other
+			env.Defer(other.end)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -42,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"hubstop":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGTERM) },
 			"hubkill":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGKILL) },
 			"mode":     checkMode,
+			"taxii":    taxiiServer,
 		},
 	})
 }

@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd())
+	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newCatalogCmd())
 	add(groupMembers, newMemberCmd(), newSeatCmd(), newCommunityCmd())
 	add(groupTraffic, trafficCmds()...)
 	add(groupMore, moreCmds()...)
@@ -85,15 +85,22 @@ func helpOrUnknown(cmd *cobra.Command, args []string) error {
 	return usage(cmd, err)
 }
 
-// checkArgs makes wrong arguments of any command an error in its usage.
+// checkArgs makes wrong arguments of any command, and flags that do not go
+// together, an error in its usage.
 func checkArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usage(c, err)
-			}
-			return nil
+	check := cmd.Args
+	cmd.Args = func(c *cobra.Command, args []string) error {
+		var err error
+		if check != nil {
+			err = check(c, args)
 		}
+		if err == nil {
+			err = c.ValidateFlagGroups()
+		}
+		if err != nil {
+			return usage(c, err)
+		}
+		return nil
 	}
 	for _, c := range cmd.Commands() {
 		checkArgs(c)

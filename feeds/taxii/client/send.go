@@ -1,0 +1,202 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Result is what became of an object that was sent.
+type Result string
+
+// Results.
+const (
+	Accepted   Result = "accepted"   // the server has it
+	Refused    Result = "refused"    // it will not be taken as it is
+	Unanswered Result = "unanswered" // the server has not decided, or does not say
+)
+
+// Outcome is the answer for one object.
+type Outcome struct {
+	Result  Result
+	Message string // of the server, or why it was not even sent
+}
+
+// Sizes of the requests that an input is cut into. Larger ones gain little and
+// are lost as a whole.
+const (
+	requestObjects = 1000
+	requestBytes   = 2 << 20
+	// halvingsVain is how many requests may be refused on end before a server
+	// is believed to refuse them all.
+	halvingsVain = 50
+)
+
+// Sender adds any number of objects to a collection, cut into requests that the
+// server can take. It is for one goroutine.
+type Sender struct {
+	c    *Client
+	col  *Collection
+	each func(number int, o Outcome) error
+
+	number int // of objects added
+	batch  []sent
+	bytes  int
+	vain   int // requests refused since the last that was not
+}
+
+type sent struct {
+	number int
+	object Object
+}
+
+// NewSender makes a Sender that tells the outcome of each object by its number,
+// from 0 in the order of Add. An error of each ends the sending.
+func (c *Client) NewSender(col *Collection, each func(number int, o Outcome) error) *Sender {
+	return &Sender{c: c, col: col, each: each}
+}
+
+// room is how many bytes a request may have.
+func (s *Sender) room() int {
+	if most := s.col.Root.MaxContentLength; most > 0 && most < requestBytes {
+		return int(most)
+	}
+	return requestBytes
+}
+
+// Add takes an object, and sends those before it when they fill a request.
+func (s *Sender) Add(ctx context.Context, o Object) error {
+	number := s.number
+	s.number++
+	size := len(o.Raw) + 1
+	if most := s.col.Root.MaxContentLength; most > 0 && int64(size+wrapBytes) > most {
+		return s.each(number, Outcome{Refused, fmt.Sprintf("the object has %d bytes, and the server takes %d in one request", len(o.Raw), most)})
+	}
+	if len(s.batch) == requestObjects || len(s.batch) > 0 && wrapBytes+s.bytes+size > s.room() {
+		if err := s.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	s.batch = append(s.batch, sent{number, o})
+	s.bytes += size
+	return nil
+}
+
+// Flush sends what was taken. After an error, which is one of the way to the
+// server or of the right to add, nothing of it is known to be accepted.
+func (s *Sender) Flush(ctx context.Context) error {
+	batch := s.batch
+	s.batch, s.bytes = nil, 0
+	return s.send(ctx, batch)
+}
+
+func (s *Sender) send(ctx context.Context, batch []sent) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	raws := make([][]byte, len(batch))
+	for i := range batch {
+		raws[i] = batch[i].object.Raw
+	}
+	status, err := s.c.Add(ctx, s.col, raws)
+	var refused *Error
+	switch {
+	case errors.As(err, &refused) && refused.Method == http.MethodPost && ofContent(refused.Status):
+		return s.refused(ctx, batch, refused)
+	case err != nil:
+		return errors.Join(err, s.all(batch, Outcome{Unanswered, "the request failed"}))
+	}
+	s.vain = 0
+	for i, o := range outcomes(batch, status) {
+		if err := s.each(batch[i].number, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofContent tells whether a status is about what was sent, and not about the
+// sender or the server.
+func ofContent(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
+}
+
+// refused sends each half of a request that was refused as a whole, so that one
+// bad object does not sink its neighbours.
+func (s *Sender) refused(ctx context.Context, batch []sent, why *Error) error {
+	s.vain++
+	if len(batch) == 1 || s.vain > halvingsVain {
+		return s.all(batch, Outcome{Refused, why.Error()})
+	}
+	half := len(batch) / 2
+	if err := s.send(ctx, batch[:half]); err != nil {
+		return errors.Join(err, s.all(batch[half:], Outcome{Unanswered, "it was not sent"}))
+	}
+	return s.send(ctx, batch[half:])
+}
+
+func (s *Sender) all(batch []sent, o Outcome) error {
+	for i := range batch {
+		if err := s.each(batch[i].number, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outcomes reads a status, which may list objects or only count them.
+func outcomes(batch []sent, s *Status) []Outcome {
+	out := make([]Outcome, len(batch))
+	if s == nil {
+		for i := range out {
+			out[i] = Outcome{Unanswered, "the server took the request and gives no status"}
+		}
+		return out
+	}
+	listed := map[string]Outcome{}
+	list := func(details []StatusDetail, r Result) {
+		for _, d := range details {
+			for _, name := range []string{d.ID + "@" + d.Version, d.ID} {
+				if _, ok := listed[name]; !ok {
+					listed[name] = Outcome{r, short(d.Message)}
+				}
+			}
+		}
+	}
+	list(s.Failures, Refused)
+	list(s.Pendings, Unanswered)
+	list(s.Successes, Accepted)
+	// What no list has is what the counts leave for it, if that is one thing.
+	rest := Outcome{Unanswered, "the server does not say what became of it"}
+	switch failures, pendings := s.FailureCount-len(s.Failures), s.PendingCount-len(s.Pendings); {
+	case !s.Complete():
+		rest.Message = "the server has not decided yet"
+	case failures <= 0 && pendings <= 0 && s.SuccessCount > 0:
+		rest = Outcome{Result: Accepted}
+	case s.SuccessCount == 0 && pendings <= 0 && s.FailureCount > 0:
+		rest = Outcome{Result: Refused}
+	}
+	for i := range batch {
+		o := &batch[i].object
+		if got, ok := listed[o.ID+"@"+o.Version]; ok {
+			out[i] = got
+		} else if got, ok := listed[o.ID]; ok && once(batch, o.ID) {
+			out[i] = got // the server writes the version in another way
+		} else {
+			out[i] = rest
+		}
+	}
+	return out
+}
+
+// once tells whether a batch has one version of an object.
+func once(batch []sent, id string) bool {
+	n := 0
+	for i := range batch {
+		if batch[i].object.ID == id {
+			n++
+		}
+	}
+	return n == 1
+}
