@@ -108,16 +108,16 @@ type mentioned struct {
 }
 
 func (m *mentions) look(key values.Key, below bool) (err error) {
-	head := []byte{kindValue, byte(key.Kind)}
-	// One iterator for all of it: opening costs as much as going to a key.
-	if m.it, err = m.x.db.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: after(head)}); err != nil {
-		return err
-	}
 	m.places = map[uint32][]mentioned{}
-	return errors.Join(m.lookAt(head, key, below), m.it.Close())
+	err = m.lookAt(key, below)
+	if m.it != nil {
+		err = errors.Join(err, m.it.Close())
+	}
+	return err
 }
 
-func (m *mentions) lookAt(head []byte, key values.Key, below bool) error {
+func (m *mentions) lookAt(key values.Key, below bool) error {
+	head := []byte{kindValue, byte(key.Kind)}
 	// The widest network comes first in the order of the keys, and what is
 	// inside comes last: going forward only, one seek helps the next.
 	var around [128]values.Key
@@ -153,11 +153,29 @@ func appendBound(head []byte, kind values.Kind, bound []byte) []byte {
 	return appendEscaped(bytes.Clone(head), bound)
 }
 
-func (m *mentions) scan(prefix []byte) error { return m.scanRange(prefix, after(prefix)) }
+// scan gathers the places of one value.
+func (m *mentions) scan(prefix []byte) error {
+	if m.x.filter.lacks(prefix) {
+		return nil
+	}
+	return m.scanRange(prefix, after(prefix))
+}
+
+// open opens the one iterator for all there is to look at, unless it is open:
+// that costs as much as going to a key.
+func (m *mentions) open(kind []byte) (err error) {
+	if m.it == nil {
+		m.it, err = m.x.db.NewIter(&pebble.IterOptions{LowerBound: kind, UpperBound: after(kind)})
+	}
+	return err
+}
 
 // scanRange gathers the places in view whose keys are from lower on and below
 // upper.
 func (m *mentions) scanRange(lower, upper []byte) error {
+	if err := m.open(lower[:2]); err != nil {
+		return err
+	}
 	ok := m.it.SeekGE(lower)
 	for n := 0; ok && bytes.Compare(m.it.Key(), upper) < 0; n++ {
 		if n%1024 == 1023 && m.ctx.Err() != nil {

@@ -118,7 +118,9 @@ func parseValue(kind values.Kind, b []byte) ([]byte, bool) {
 func (x *Index) writeValues(b *pebble.Batch, r *values.Reading, place storedPlace) error {
 	for i := range r.Keys {
 		k := &r.Keys[i]
-		buf := appendPlaceKey(appendValue(x.writer.buf[:0], k.Kind, k.Bytes), &place)
+		buf := appendValue(x.writer.buf[:0], k.Kind, k.Bytes)
+		x.filter.addOnce(buf)
+		buf = appendPlaceKey(buf, &place)
 		s := said{k.Role, r.ValidFrom, r.ValidUntil, r.Revoked}
 		keyLen := len(buf)
 		buf = s.append(buf)

@@ -165,8 +165,8 @@ func (s *selection) versions(f form) (out []version, err error) {
 	if err == nil && newest != nil {
 		err = add(newest.own.Latest, newest)
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || !s.x.holdsVersions(f) {
+		return out, err
 	}
 	err = scan(s.x.db, func(key string, v []byte) error {
 		var st stored
@@ -176,6 +176,14 @@ func (s *selection) versions(f form) (out []version, err error) {
 		return add(key, &st)
 	}, kindObject, f.origin, f.id)
 	return out, err
+}
+
+// holdsVersions is false if there is certainly no key of a version of an object,
+// as of all that have one version under the key of the object: the filter has
+// what such keys begin with.
+func (x *Index) holdsVersions(f form) bool {
+	key, err := appendObjectKey(nil, Key{Origin: f.origin, ID: f.id})
+	return err != nil || !x.filter.lacks(key)
 }
 
 // item reads what stands at a place.
