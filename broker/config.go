@@ -27,6 +27,7 @@ type Config struct {
 	Advertise string  `koanf:"advertise" json:"advertise"`
 	TLS       TLS     `koanf:"tls" json:"tls"`
 	HTTP      HTTP    `koanf:"http" json:"http"`
+	TAXII     TAXII   `koanf:"taxii" json:"taxii"`
 	Limits    Limits  `koanf:"limits" json:"limits"`
 	Store     Store   `koanf:"store" json:"store"`
 	Log       Logging `koanf:"log" json:"log"`
@@ -99,6 +100,7 @@ func DefaultConfig() Config {
 		Name:   "selat",
 		Listen: "127.0.0.1:4222",
 		HTTP:   HTTP{Listen: "127.0.0.1:7422"},
+		TAXII:  TAXII{Listen: "127.0.0.1:7423", Title: "Selat", MaxPage: 1000},
 		Limits: Limits{
 			PayloadBytes:         8 << 20,
 			ObjectBytes:          1 << 20,
@@ -123,6 +125,7 @@ func (c *Config) Check() error {
 		bad("data: name the hub's folder with --data")
 	}
 	c.checkListeners(bad)
+	c.checkTAXII(bad)
 	l := c.Limits
 	if l.PayloadBytes < 1024 || l.PayloadBytes > 64<<20 {
 		bad("limits.payload_bytes: %d is outside 1 KiB to 64 MiB", l.PayloadBytes)

@@ -49,6 +49,7 @@ type Hub struct {
 	writers   *writers
 	intake    *intake
 	lags      *deliveries
+	statuses  *statuses
 
 	recovery Recovery
 	started  time.Time
@@ -132,6 +133,7 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"opening the index", func() error { return h.openIndex(ctx) }},
 		{"checking entitlements", func() (err error) { h.recovery.Removed, err = h.reconcile(ctx); return }},
 		{"remembering the last publications", func() error { h.restoreLastPublished(ctx); return nil }},
+		{"opening the statuses", func() error { return h.openStatuses(ctx) }},
 		{"opening the services", func() error { return h.openServices(h.run) }},
 	}
 	for _, s := range steps {
@@ -169,6 +171,9 @@ func (h *Hub) close() error {
 	}
 	if h.writers != nil {
 		h.writers.close()
+	}
+	if h.statuses != nil {
+		h.statuses.close()
 	}
 	if h.conn != nil && h.intake != nil {
 		// The last receipts leave before the doors close.

@@ -198,12 +198,12 @@ func (s *submission) readHeaders(header nats.Header) *stix.Finding {
 		}
 		s.asked = level
 	}
-	if v := header.Get(api.HeaderLevel); len(v) > maxName {
-		return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s has %d bytes: use clear, green, amber, amber-strict or red", api.HeaderLevel, len(v))}
+	if v := header.Get(api.HeaderOnly); len(v) > maxName {
+		return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s has %d bytes: use clear, green, amber, amber-strict or red", api.HeaderOnly, len(v))}
 	} else if v != "" {
 		level, err := stix.ParseLevel(v)
 		if err != nil {
-			return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s: %v", api.HeaderLevel, err)}
+			return &stix.Finding{Code: "tlp-unknown", Message: fmt.Sprintf("%s: %v", api.HeaderOnly, err)}
 		}
 		s.only = level
 	}

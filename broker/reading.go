@@ -59,6 +59,9 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 	if err != nil {
 		return Reading{}, h.unanswered(ctx, "reading a page", err)
 	}
+	if bytes {
+		page = shortened(page)
+	}
 	out := Reading{Page: page}
 	if bytes {
 		if out.Runs, err = h.runs(ctx, page.Items); err != nil {
@@ -66,6 +69,22 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 		}
 	}
 	return out, nil
+}
+
+// maxReadBytes bounds the objects of one page: a thousand may have a GiB.
+const maxReadBytes = 8 << 20
+
+// shortened ends a page where its objects become more than one answer should
+// hold; the first is always in it.
+func shortened(p catalog.Page) catalog.Page {
+	size := 0
+	for i := range p.Items {
+		if size += p.Items[i].Length; size > maxReadBytes && i > 0 {
+			p.Items, p.More, p.Next = p.Items[:i], true, p.Items[i-1].Place.Added
+			break
+		}
+	}
+	return p
 }
 
 // unanswered logs why a question had no answer, unless the asker has gone.

@@ -40,7 +40,7 @@ func (h *Hub) Submit(ctx context.Context, s Submission) (*api.Receipt, error) {
 		m.Header.Set(api.HeaderUnmarked, s.Unmarked.String())
 	}
 	if s.Only != stix.NoLevel {
-		m.Header.Set(api.HeaderLevel, s.Only.String())
+		m.Header.Set(api.HeaderOnly, s.Only.String())
 	}
 	reply, err := h.conn.RequestMsgWithContext(ctx, m)
 	switch {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/selat-hub/selat/broker"
 )
 
@@ -42,9 +44,9 @@ type Server struct {
 // Serve opens the listener that cfg.HTTP describes and answers until Close,
 // which must come before the hub's own. With HTTP.Listen empty it returns a
 // Server that does nothing. It refuses what would show metrics to strangers:
-// off loopback TLS is required, and a token or an authority of clients. ctx
-// bounds only the opening.
-func Serve(ctx context.Context, h *broker.Hub, cfg *broker.Config, logger *slog.Logger) (*Server, error) {
+// off loopback TLS is required, and a token or an authority of clients. /metrics
+// also tells what the other collectors do. ctx bounds only the opening.
+func Serve(ctx context.Context, h *broker.Hub, cfg *broker.Config, logger *slog.Logger, others ...prometheus.Collector) (*Server, error) {
 	if cfg.HTTP.Listen == "" {
 		return &Server{}, nil
 	}
@@ -61,7 +63,7 @@ func Serve(ctx context.Context, h *broker.Hub, cfg *broker.Config, logger *slog.
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	denials := newDenials()
-	registry, err := newRegistry(run, h, denials, logger)
+	registry, err := newRegistry(run, h, denials, logger, others)
 	if err != nil {
 		cancel()
 		return nil, err

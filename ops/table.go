@@ -90,7 +90,7 @@ func (t *table[R]) Collect(ch chan<- prometheus.Metric) {
 
 // newRegistry holds everything told about one hub. ctx ends what collectors
 // read.
-func newRegistry(ctx context.Context, h *broker.Hub, d *denials, logger *slog.Logger) (*prometheus.Registry, error) {
+func newRegistry(ctx context.Context, h *broker.Hub, d *denials, logger *slog.Logger, others []prometheus.Collector) (*prometheus.Registry, error) {
 	o := &observer{ctx: ctx, log: logger, failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "selat_observation_failures_total", Help: "Readings of the hub's state that failed, and were left out of the metrics.",
 	}, []string{"metrics"})}
@@ -102,6 +102,7 @@ func newRegistry(ctx context.Context, h *broker.Hub, d *denials, logger *slog.Lo
 	}
 	all = append(all, newEngine(o, h)...)
 	all = append(all, newLags(o, h)...)
+	all = append(all, others...)
 	r := prometheus.NewRegistry()
 	for _, c := range all {
 		if err := r.Register(c); err != nil {

@@ -45,7 +45,9 @@ const (
 	HeaderTo = "Selat-To"
 	// HeaderUnmarked names the level unmarked objects travel under.
 	HeaderUnmarked = "Selat-Unmarked"
-	// HeaderLevel on a submission refuses the objects of any other level.
+	// HeaderOnly names the one level that the submission takes: objects of any
+	// other are refused.
+	HeaderOnly = "Selat-Only"
 )
 
 // Headers of a delivered message, all set by the hub.

@@ -255,13 +255,9 @@ func (f *file) SyncTo(length int64) (fullSync bool, err error) {
 	return fullSync, nil
 }
 
-// Preallocate is a favour to the disk; without room there is none to do.
-func (f *file) Preallocate(offset, length int64) error {
-	if err := f.File.Preallocate(offset, length); err != nil && !full(err) {
-		return err
-	}
-	return nil
-}
+// Preallocate takes no room ahead: a log would claim that of a whole table in
+// memory, before anything is in it, and the hub's reserve would be gone.
+func (f *file) Preallocate(int64, int64) error { return nil }
 
 // pebbleLog hands Pebble's log to ours.
 type pebbleLog struct{ disk *disk }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/feeds/taxii"
 	"github.com/selat-hub/selat/ops"
 )
 
@@ -23,9 +25,9 @@ func newHubCmd() *cobra.Command {
 It recovers by itself what a crash left, and says what it recovered. When it is
 open it prints one line on standard output, for scripts:
 
-  ready URL HTTP-URL
+  ready URL HTTP-URL TAXII-URL
 
-Everything else goes to standard error.`,
+A listener that is off has - in place of its URL. Everything else goes to standard error.`,
 		Args: arguments(),
 		RunE: runHub,
 	}
@@ -60,7 +62,12 @@ func runHub(cmd *cobra.Command, _ []string) error {
 
 // serve keeps an open hub open until ctx ends.
 func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, logger *slog.Logger) (err error) {
-	web, err := ops.Serve(ctx, h, &l.config, logger)
+	feed, err := taxii.Serve(ctx, h, &l.config, logger)
+	if err != nil {
+		return fmt.Errorf("the hub does not start: opening its TAXII server: %w", err)
+	}
+	defer func() { err = errors.Join(err, feed.Close()) }()
+	web, err := ops.Serve(ctx, h, &l.config, logger, feed)
 	if err != nil {
 		return fmt.Errorf("the hub does not start: opening its HTTP listener: %w", err)
 	}
@@ -74,7 +81,7 @@ func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, l
 			err = errors.Join(err, fmt.Errorf("taking back the note of where the hub is: %w", gone))
 		}
 	}()
-	announce(cmd, h, l, web.URL())
+	announce(cmd, h, l, web.URL(), feed.URL())
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(cmd.ErrOrStderr(), "Closing the hub: submissions under way are answered first.")
@@ -86,7 +93,7 @@ func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, l
 
 // announce tells people what was recovered and where the hub is, and scripts
 // that it is open.
-func announce(cmd *cobra.Command, h *broker.Hub, l *layered, httpURL string) {
+func announce(cmd *cobra.Command, h *broker.Hub, l *layered, httpURL, taxiiURL string) {
 	out := cmd.ErrOrStderr()
 	r := h.Recovered()
 	fmt.Fprintf(out, "Opened %s in %s: %s in %s.\n", l.config.Data, r.Took.Round(time.Millisecond),
@@ -107,10 +114,13 @@ func announce(cmd *cobra.Command, h *broker.Hub, l *layered, httpURL string) {
 	if httpURL != "" {
 		fmt.Fprintf(out, "Health and metrics on %s\n", httpURL)
 	}
+	if taxiiURL != "" {
+		fmt.Fprintf(out, "TAXII 2.1 on %s\n", taxiiURL)
+	}
 	if _, err := os.Stat(operatorKey(&l.config)); err == nil {
 		fmt.Fprintf(out, "Still to do: take %s offline; the hub never reads it.\n", operatorKey(&l.config))
 	}
-	say(cmd, "ready %s %s", h.URL(), httpURL)
+	say(cmd, "ready %s %s %s", h.URL(), cmp.Or(httpURL, "-"), cmp.Or(taxiiURL, "-"))
 }
 
 // hubURLFile is where a running hub notes its address for the commands that

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // TestScripts drives the real program. Besides testscript's own commands:
 //
 //	hubstart [args]  starts `selat hub` on ./selat-data and free ports, waits
-//	                 until it is open, and sets $HUB and $HUB_HTTP
+//	                 until it is open, and sets $HUB, $HUB_HTTP and $HUB_TAXII
 //	hubstop          SIGTERM; the hub must end with exit code 0
 //	hubkill          SIGKILL
 //	mode 0600 FILE   the file has this mode
@@ -79,7 +79,7 @@ func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
 	}
 	program, err := lookPath(ts.Getenv("PATH"))
 	ts.Check(err)
-	for _, flag := range []string{"--listen", "--http-listen"} {
+	for _, flag := range []string{"--listen", "--http-listen", "--taxii-listen"} {
 		if !strings.Contains(strings.Join(args, " "), flag) {
 			args = append(args, flag+"=127.0.0.1:0")
 		}
@@ -104,9 +104,13 @@ func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
 	}()
 	select {
 	case line := <-ready:
-		at, web, _ := strings.Cut(line, " ")
-		ts.Setenv("HUB", at)
-		ts.Setenv("HUB_HTTP", web)
+		at := strings.Fields(line)
+		if len(at) != 3 {
+			ts.Fatalf("ready %s: want three words", line)
+		}
+		for i, name := range []string{"HUB", "HUB_HTTP", "HUB_TAXII"} {
+			ts.Setenv(name, strings.TrimPrefix(at[i], "-"))
+		}
 	case <-p.exited:
 		p.cmd = nil
 		ts.Fatalf("the hub did not start:\n%s", p.stderr)

@@ -60,8 +60,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (q api.LookupRequest, p *p
 	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
-	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
-		return q, newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "send application/json in UTF-8, without a Content-Encoding")
+	switch {
+	case err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8"):
+		return q, newProblem(http.StatusUnsupportedMediaType, "media-type", "send application/json in UTF-8")
+	case r.Header.Get("Content-Encoding") != "":
+		return q, newProblem(http.StatusUnsupportedMediaType, "content-encoding", "send the body as it is, without a Content-Encoding")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError

@@ -1,0 +1,89 @@
+package taxii
+
+import (
+	"net/http"
+	"time"
+)
+
+// request is an HTTP request on its way through the server.
+type request struct {
+	*http.Request
+	who  caller
+	root *root
+	at   *endpoint
+	// collection and id are the names in the path.
+	collection, id string
+}
+
+// handle answers every request, in this order: may there be one more at all,
+// who asks, has it asked too much, is there such a path, such a method, such a
+// representation, such a query. Only then is the hub asked.
+func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
+	defer answering(hr)()
+	began := time.Now()
+	out := &answer{ResponseWriter: w}
+	r := &request{Request: hr}
+	defer func() { s.metrics.answered(r, out, time.Since(began)) }()
+	h := out.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept, Accept-Encoding, Authorization")
+	p := s.admit(out, r)
+	if p == nil {
+		return
+	}
+	if p.status >= http.StatusInternalServerError && p.cause != nil {
+		s.log.Error("a TAXII request failed", "error_id", p.ErrorID, "method", r.Method, "endpoint", r.label(), "error", p.cause)
+	}
+	p.write(out, hr)
+}
+
+func (s *Server) admit(w http.ResponseWriter, r *request) *problem {
+	select {
+	case s.entering <- struct{}{}:
+	default:
+		s.metrics.deny(reasonBusy)
+		return tooBusy()
+	}
+	who, p := s.authenticate(r.Request)
+	<-s.entering
+	if p != nil {
+		return p
+	}
+	r.who = who
+	if wait := s.rates.take(who, time.Now()); wait > 0 {
+		s.metrics.deny(reasonRate)
+		return newProblem(http.StatusTooManyRequests, "rate-limited", "too many requests; ask again after Retry-After seconds").after(wait)
+	}
+	if !s.inHand.take(who.key) {
+		s.metrics.deny(reasonBusy)
+		return tooBusy()
+	}
+	defer s.inHand.give(who.key)
+	return s.dispatch(w, r)
+}
+
+func tooBusy() *problem {
+	return newProblem(http.StatusServiceUnavailable, "busy", "the hub has too many requests in hand; ask again shortly").waiting(0)
+}
+
+func (s *Server) dispatch(w http.ResponseWriter, r *request) *problem {
+	if r.at = s.route(r.URL.Path, r); r.at == nil {
+		return notFound()
+	}
+	answer := r.at.methods[r.Method]
+	if answer == nil {
+		return methodNotAllowed(r.at.allow)
+	}
+	if !accepts(r.Header) {
+		return newProblem(http.StatusNotAcceptable, "not-acceptable", "this server writes %s: accept that", mediaTAXII)
+	}
+	return answer(s, w, r)
+}
+
+func (r *request) label() string {
+	if r.at == nil {
+		return "none"
+	}
+	return r.at.label
+}
