@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -364,5 +365,55 @@ func TestOnlyVisibleVersionsSupersedeAndRevoke(t *testing.T) {
 		if m := found[len(found)-1]; m.Version != day1 || m.Latest != c.latest || m.Revoked != c.revoked {
 			t.Errorf("%v: %s", c.parts, mentionText(&m))
 		}
+	}
+}
+
+// What was applied is told at once, and what is being written disturbs nobody.
+func TestMentionsAreToldWhileOthersWrite(t *testing.T) {
+	x := opened(t, t.TempDir(), small())
+	v := View{Parts: []Part{{"CTI_A_CLEAR", 1}}}
+	asked := network("192.0.2.0/24")
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for before := 0; ; {
+				found, more, err := x.Mentions(t.Context(), v, Question{Key: asked.key(), Limit: 1000})
+				if err != nil || more || len(found) < before {
+					t.Errorf("%d found after %d, more %v, %v", len(found), before, more, err)
+				}
+				before = len(found)
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		one := network(fmt.Sprintf("192.0.2.%d", i))
+		// Every other message has a newer version of the object before it.
+		p := placed{stream: "CTI_A_CLEAR", seq: uint64(1 + i), added: int64(1 + i), origin: "sg", id: fmt.Sprintf("indicator--%d", i/2), version: day1, key: day1, spec: "2.1"}
+		if i%2 == 1 {
+			p.version, p.key = day2, day2
+		}
+		applySayings(t, x, []placed{p}, map[string]saying{p.id + p.key: {things: []thing{one}, roles: []values.Role{values.Decisive}}})
+		found, _, err := x.Mentions(t.Context(), v, Question{Key: one.key(), Limit: 10})
+		if err != nil || len(found) != 1 || !found[0].Latest {
+			t.Fatalf("what was just applied: %+v, %v", found, err)
+		}
+	}
+	close(stop)
+	readers.Wait()
+	found, _, err := x.Mentions(t.Context(), v, Question{Key: asked.key(), Limit: 1000})
+	superseded := 0
+	for i := range found {
+		if !found[i].Latest {
+			superseded++
+		}
+	}
+	if err != nil || len(found) != 200 || superseded != 100 {
+		t.Errorf("%d found, %d of them superseded, %v", len(found), superseded, err)
 	}
 }
