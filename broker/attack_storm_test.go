@@ -177,7 +177,9 @@ func (c *hostile) askHub() {
 	for n := 1; n <= a.objects; n++ {
 		c.fire(true, api.SubjectReceipts, fmt.Sprintf(`{"objects":[{"id":%q},{"id":%q,"version":"2026-01-01T00:00:00.000Z"}]}`, id(n), id(n)))
 	}
-	for _, subject := range []string{api.SubjectWhoami, api.SubjectStreams, api.SubjectReplay, api.SubjectReceipts, api.SubjectRoute} {
+	c.fire(true, api.SubjectLookup, `{"values":["192.0.2.0/24","0.0.0.0/0","::/0","com."],"subdomains":true,"limit":1000}`)
+	c.fire(true, api.SubjectLookup, `{"values":["0.0.0.0/0"],"drill":true,"limit":1000}`)
+	for _, subject := range []string{api.SubjectWhoami, api.SubjectStreams, api.SubjectReplay, api.SubjectReceipts, api.SubjectRoute, api.SubjectLookup} {
 		for _, body := range []string{"", "{", "null", "[]", `"x"`, `{"all":"yes"}`, `{"streams":["KV_DIRECTORY"],"all":true}`, `{"streams":["CTI_*_AMBER"],"all":true}`, `{"streams":[">"],"sequence":18446744073709551615}`, strings.Repeat("[", 100_000), "\xff\xfe"} {
 			c.fire(true, subject, body)
 		}

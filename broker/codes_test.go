@@ -15,7 +15,7 @@ import (
 
 // refusers are the functions that take a code and make a refusal of it, and
 // where among their arguments it stands. A composite literal's field Code
-// counts as well, as do the constants of package stix.
+// counts as well, as do constants whose name begins with code.
 var refusers = map[string]int{"refuse": 0, "finding": 0, "refuseAll": 1, "refusal": 0, "turnAway": 1, "denied": 0}
 
 var codeWord = regexp.MustCompile(`\A[a-z][a-z0-9]*(-[a-z0-9]+)*\z`)
@@ -23,7 +23,7 @@ var codeWord = regexp.MustCompile(`\A[a-z][a-z0-9]*(-[a-z0-9]+)*\z`)
 // Programs act on codes, so the README lists every one of them and no other.
 func TestTheReadmeListsEveryCodeAndNoOther(t *testing.T) {
 	inSource := map[string]string{}
-	for _, dir := range []string{"../stix", "../stix/pattern", ".", "policy", "screen", "client"} {
+	for _, dir := range []string{"../stix", "../stix/pattern", ".", "api", "policy", "screen", "client"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		must(t, err)
 		for _, f := range files {
@@ -75,7 +75,7 @@ func codesIn(t *testing.T, file string, found map[string]string) {
 			}
 		case *ast.ValueSpec:
 			for i, name := range n.Names {
-				if strings.HasPrefix(name.Name, "code") && i < len(n.Values) {
+				if (strings.HasPrefix(name.Name, "code") || strings.HasPrefix(name.Name, "Code")) && i < len(n.Values) {
 					note(n.Values[i])
 				}
 			}

@@ -146,6 +146,23 @@ func FuzzReceipts(f *testing.F) {
 	})
 }
 
+func FuzzLookup(f *testing.F) {
+	h := newTestHub(f)
+	sg := h.seat("sg/feed", policy.Both, stix.Red)
+	sg.submit(bundle(indicator(1, stix.Clear), indicator(2, stix.Amber)), "asean")
+	for _, seed := range []string{
+		`{"values":["192.0.2.1","192.0.2.0/24","2001:db8::/32","example.com","com."],"subdomains":true,"drill":true,"limit":1}`,
+		`{"values":["hxxps[://]example[.]com/\u0000","http://a/\u0000\u0001","user@example.com","` + strings.Repeat("ab", 32) + `"]}`,
+		`{"values":["","\ud800","` + strings.Repeat("x", 70_000) + `"]}`, `{"values":[],"limit":-1}`, `{"values":["a.b"],"limit":1001}`,
+		`{"values":[null,{}]}`, `{"values":{}}`, `{"values":null}`, `[]`, `null`, ``, `{`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		answered(t, h, sg.nc, &nats.Msg{Subject: api.SubjectLookup, Data: body})
+	})
+}
+
 // adminNames are the acts an administrator can ask, and one that is none.
 var adminNames = []string{
 	"member.add", "member.edit", "member.suspend", "member.resume", "member.remove", "member.list",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
@@ -13,7 +14,8 @@ import (
 
 // The paths of callers that are no NATS clients: every seat reads every stream as
 // a collection, whether it may or not, everything it may read as one, and what
-// its member published; and asks for each object by its identifier.
+// its member published; asks for each object by its identifier, and for what
+// names a value.
 
 // reads compares what a seat's collections hold with what policy allows over the
 // test's own directory.
@@ -50,6 +52,9 @@ func (p *product) reads(rd *reader, region *policy.Region) error {
 	}
 	reads := s != nil && s.Reads()
 	if err := p.compareRead(s, collection("everything"), reads && len(region.Readable(s)) > 0, all, "everything"); err != nil {
+		return err
+	}
+	if err := p.compareLookup(s, region); err != nil {
 		return err
 	}
 	var own []string
@@ -118,6 +123,39 @@ func (p *product) compareIDs(s *policy.Seat, pick func([]policy.Collection) *pol
 	}
 	if len(want) > 0 {
 		return fmt.Errorf("by identifier: %d objects are open and not told", len(want))
+	}
+	return nil
+}
+
+// compareLookup asks for the network that every object of the test names an
+// address of: what is told, and of which place, is what is open.
+func (p *product) compareLookup(s *policy.Seat, region *policy.Region) error {
+	account, want := "AGONE", map[string]bool{}
+	if s != nil {
+		account = s.Account
+		for stream, objects := range p.log {
+			a := region.MayRead(s, stream)
+			for _, o := range objects {
+				if a.Allowed && o.seq >= a.From {
+					id, _, _ := strings.Cut(o.raw[strings.Index(o.raw, "indicator--"):], `"`)
+					want[fmt.Sprint(id, " ", stream.Audience, " ", stream.Level)] = true
+				}
+			}
+		}
+	}
+	got, err := p.h.Lookup(p.t.Context(), account, api.LookupRequest{Values: []string{"192.0.2.0/24"}, Limit: api.LookupLimit})
+	if err != nil || got.Values[0].Error != nil || got.Values[0].More {
+		return fmt.Errorf("looking up: %+v, %w", got.Values, err)
+	}
+	for _, m := range got.Values[0].Mentions {
+		place := fmt.Sprint(m.ID, " ", m.Audience, " ", m.Level)
+		if !want[place] || m.State != api.StateValid || m.Origin != "source" {
+			return fmt.Errorf("looking up: %s is told, and not open: %+v", place, m)
+		}
+		delete(want, place)
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("looking up: %d objects are open and not told", len(want))
 	}
 	return nil
 }

@@ -194,9 +194,9 @@ func (p *product) arrives(path string) {
 	p.delivered(path)
 	region := p.model()
 	p.all(path+": reading", func(rd *reader) error { return p.reads(rd, region) })
-	// In its collection, by its identifier, among everything, and among the
-	// member's own.
-	p.cases += 4 * p.copies() * len(p.readers)
+	// In its collection, by its identifier, among everything, by a value, and
+	// among the member's own.
+	p.cases += 5 * p.copies() * len(p.readers)
 }
 
 func (p *product) delivered(path string) {

@@ -31,6 +31,7 @@ var seatVerbs = []struct {
 	{"streams", api.SubjectStreams, (*Hub).answerStreams},
 	{"replay", api.SubjectReplay, (*Hub).answerReplay},
 	{"receipts", api.SubjectReceipts, (*Hub).answerReceipts},
+	{"lookup", api.SubjectLookup, (*Hub).answerLookup},
 }
 
 const (
@@ -38,6 +39,8 @@ const (
 	seatRequestsQueued  = 4096
 	seatRequestHandlers = 8
 	routesQueued        = 8
+	lookupsQueued       = 64
+	lookupHandlers      = 2
 	// questionBytes is room for the largest question, a thousand receipts.
 	questionBytes = 512 << 10
 )
@@ -62,13 +65,18 @@ func (h *Hub) openServices(ctx context.Context) error {
 	questions := h.handlers(ctx, seatRequestsQueued, seatRequestHandlers)
 	// A dry run of a submission is real work: it waits in a line of its own.
 	routes := h.handlers(ctx, routesQueued, 1)
+	// So is looking up a thousand values.
+	lookups := h.handlers(ctx, lookupsQueued, lookupHandlers)
 	for _, v := range seatVerbs {
 		if v.answer == nil {
 			continue
 		}
 		queue, most := questions, questionBytes
-		if v.name == "route" {
+		switch v.name {
+		case "route":
 			queue, most = routes, h.cfg.Limits.PayloadBytes
+		case "lookup":
+			queue = lookups
 		}
 		_, err := h.conn.QueueSubscribe("seat.*."+v.name, "hub", func(m *nats.Msg) { h.queueQuestion(m, queue, most) })
 		if err != nil {

@@ -9,6 +9,7 @@
 //	hub.streams         Streams: what the seat may read; makes its durables
 //	hub.replay          ReplayRequest -> Replay
 //	hub.receipts        ReceiptsRequest -> Receipts
+//	hub.lookup          LookupRequest -> Lookup
 //	hub.route           a submission, as to submit; the answer is a Route
 //	CTI.API.>           CONSUMER.INFO and CONSUMER.MSG.NEXT of its own durables
 //	$JS.ACK.>           acknowledgements of its own durables
@@ -31,6 +32,7 @@ const (
 	SubjectReplay   = "hub.replay"
 	SubjectReceipts = "hub.receipts"
 	SubjectRoute    = "hub.route"
+	SubjectLookup   = "hub.lookup"
 
 	// APIPrefix stands where $JS.API stands in a plain JetStream account.
 	APIPrefix = "CTI.API"

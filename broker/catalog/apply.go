@@ -274,6 +274,9 @@ func (x *Index) put(b *pebble.Batch, k Key, s *stored, fresh bool) (err error) {
 	}
 	if fresh {
 		x.filter.add(buf)
+		if !s.newest {
+			x.filter.addOnce(buf[:len(buf)-len(k.Version)]) // see holdsVersions
+		}
 	}
 	keyLen := len(buf)
 	buf = s.append(buf)

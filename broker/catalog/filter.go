@@ -11,11 +11,13 @@ import (
 )
 
 // filter tells in a fraction of a microsecond that a key is certainly not
-// held, which is the answer to nearly every lookup: objects come once. Pebble
-// would take some 8 µs for it, because it asks the filters of all levels but
-// the largest. It is a Bloom filter in memory, two to four bytes a key, filled
+// held, which is the answer to nearly every lookup: objects come once, and most
+// values and nearly all the networks around an address are named by nothing.
+// Pebble would take some 8 µs for it, because it asks the filters of all levels
+// but the largest. It is a Bloom filter in memory, two to four bytes a key, filled
 // from the keys on disk after each Open; until that is done it knows nothing
-// and every question goes to Pebble.
+// and every question goes to Pebble. Besides keys it holds how those of an object
+// without its version begin, and those of a value without its place.
 type filter struct {
 	seed  maphash.Seed
 	ready atomic.Bool
@@ -71,6 +73,13 @@ func (f *filter) add(key []byte) {
 	f.room--
 	parts := *f.parts.Load()
 	parts[len(parts)-1].set(h)
+}
+
+// addOnce is add for what may have been added before, and often was.
+func (f *filter) addOnce(key []byte) {
+	if !f.has(key) {
+		f.add(key)
+	}
 }
 
 // grow begins a part twice as large as the last, and at least for that many
@@ -129,9 +138,13 @@ func (x *Index) fillFilter(ctx context.Context) error {
 		switch k := it.Key(); k[0] {
 		case kindObject:
 			x.filter.add(k)
-			x.filter.add(k[:bytes.LastIndexByte(k, 0)+1]) // see markForms
+			x.filter.addOnce(k[:bytes.LastIndexByte(k, 0)+1]) // see holdsVersions
 		case kindNewest:
 			x.filter.add(k)
+		case kindValue:
+			if n := len(k) - placeKeyLen; n > 0 {
+				x.filter.addOnce(k[:n])
+			}
 		}
 		if read++; read%4096 == 0 && ctx.Err() != nil {
 			return errors.Join(ctx.Err(), it.Close())

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -150,6 +151,29 @@ func decodeListing(b []byte) (listing, error) {
 	return m, nil
 }
 
+// describedAt reads one object of a message. Those before it are passed over,
+// and those after it not looked at: finding one must not cost a message of a
+// thousand.
+func describedAt(b []byte, index int) (d described, found bool, err error) {
+	r := varints{b: b}
+	before := described{index: -2}
+	var typ []byte
+	for range readCount(&r) {
+		var passed bool
+		if typ, passed = before.pass(&r, typ, index); passed {
+			continue
+		}
+		before.id = string(typ) + "--"
+		d.decode(&r, &before)
+		found = !r.bad
+		break
+	}
+	if r.bad {
+		return described{}, false, fmt.Errorf("%w: objects of a message", errFormat)
+	}
+	return d, found, nil
+}
+
 // minDescribed is the least an object takes: flags, an identifier, a version, a
 // gap, a length.
 const minDescribed = 5
@@ -212,6 +236,45 @@ func (d *described) decode(r *varints, before *described) {
 	if f > ownOrigin|ownType|ownPlace|textID|otherSpec || d.offset < 0 {
 		r.bad = true
 	}
+}
+
+// pass goes over the next object, unless it is the one at an index: then it
+// leaves r before it. d becomes what the object after it is written against, but
+// for its id, of which only the type is kept.
+func (d *described) pass(r *varints, typ []byte, index int) (_ []byte, passed bool) {
+	start := *r
+	f := r.byte()
+	next := described{index: d.index + 1, added: d.added + 1, origin: d.origin}
+	if f&ownPlace != 0 {
+		next.index = int(r.uvarint(math.MaxInt32))
+		next.added = r.varint()
+	}
+	if next.index == index {
+		*r = start
+		return typ, false
+	}
+	if f&ownOrigin != 0 {
+		next.origin = r.text(maxTypeText)
+	}
+	if f&textID != 0 {
+		typ, _, _ = bytes.Cut(r.run(maxIDText), []byte("--"))
+	} else {
+		if f&ownType != 0 {
+			typ, _, _ = bytes.Cut(r.run(maxTypeText), []byte("--"))
+		}
+		r.bytes16()
+	}
+	r.run(maxLineageText)
+	if f&otherSpec != 0 {
+		r.run(maxTypeText)
+	}
+	next.offset = d.offset + d.length + int(r.varint())
+	next.length = int(r.uvarint(math.MaxInt32))
+	if f > ownOrigin|ownType|ownPlace|textID|otherSpec || next.offset < 0 {
+		r.bad = true
+	}
+	*d = next
+	return typ, true
 }
 
 // Keys of messages and marks are of fixed length, so that a stream's are in the

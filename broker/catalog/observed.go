@@ -78,36 +78,49 @@ func appendPlaceKey(b []byte, p *storedPlace) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(p.index))
 }
 
-// parseValueKey takes a key apart. The value is good only as long as the key.
+var errValueKey = fmt.Errorf("%w: key of a value", errFormat)
+
+// parseValueKey takes a key apart, strictly: only what appendValue and
+// appendPlaceKey write is one. The value is good only as long as the key.
 func parseValueKey(key []byte) (values.Key, storedPlace, error) {
-	bad := fmt.Errorf("%w: key of a value", errFormat)
-	if len(key) < 2+placeKeyLen {
-		return values.Key{}, storedPlace{}, bad
+	if len(key) < 2+placeKeyLen || key[0] != kindValue {
+		return values.Key{}, storedPlace{}, errValueKey
 	}
 	at := key[len(key)-placeKeyLen:]
 	p := storedPlace{stream: binary.BigEndian.Uint32(at), seq: binary.BigEndian.Uint64(at[4:]), index: int(binary.BigEndian.Uint32(at[12:]))}
-	k := values.Key{Kind: values.Kind(key[1]), Bytes: key[2 : len(key)-placeKeyLen]}
-	if !ofOneLength(k.Kind) {
-		text, ended := bytes.CutSuffix(k.Bytes, endOfValue)
-		if !ended {
-			return values.Key{}, storedPlace{}, bad
-		}
-		if bytes.Contains(text, escapedNUL) {
-			text = bytes.ReplaceAll(text, escapedNUL, []byte{0})
-		}
-		k.Bytes = text
-	}
-	if len(k.Bytes) == 0 {
-		return values.Key{}, storedPlace{}, bad
+	k := values.Key{Kind: values.Kind(key[1])}
+	var ok bool
+	if k.Bytes, ok = parseValue(k.Kind, key[2:len(key)-placeKeyLen]); !ok {
+		return values.Key{}, storedPlace{}, errValueKey
 	}
 	return k, p, nil
+}
+
+func parseValue(kind values.Kind, b []byte) ([]byte, bool) {
+	switch kind {
+	case values.Address:
+		return b, len(b) == 16+1 && b[16] <= 128
+	case values.MAC:
+		return b, len(b) == 6
+	case values.Domain, values.URL, values.Email, values.Hash:
+	default:
+		return nil, false
+	}
+	text, ended := bytes.CutSuffix(b, endOfValue)
+	if n := bytes.Count(text, []byte{0}); n > 0 {
+		ended = ended && bytes.Count(text, escapedNUL) == n
+		text = bytes.ReplaceAll(text, escapedNUL, []byte{0})
+	}
+	return text, ended && len(text) > 0
 }
 
 // writeValues records what an object at a place says.
 func (x *Index) writeValues(b *pebble.Batch, r *values.Reading, place storedPlace) error {
 	for i := range r.Keys {
 		k := &r.Keys[i]
-		buf := appendPlaceKey(appendValue(x.writer.buf[:0], k.Kind, k.Bytes), &place)
+		buf := appendValue(x.writer.buf[:0], k.Kind, k.Bytes)
+		x.filter.addOnce(buf)
+		buf = appendPlaceKey(buf, &place)
 		s := said{k.Role, r.ValidFrom, r.ValidUntil, r.Revoked}
 		keyLen := len(buf)
 		buf = s.append(buf)

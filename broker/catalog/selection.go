@@ -28,6 +28,7 @@ type selection struct {
 	first, last, all bool
 	instants         []string
 	chosen           map[form][]Item
+	read             itemRead
 }
 
 type stretch struct {
@@ -164,8 +165,8 @@ func (s *selection) versions(f form) (out []version, err error) {
 	if err == nil && newest != nil {
 		err = add(newest.own.Latest, newest)
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || !s.x.holdsVersions(f) {
+		return out, err
 	}
 	err = scan(s.x.db, func(key string, v []byte) error {
 		var st stored
@@ -177,8 +178,19 @@ func (s *selection) versions(f form) (out []version, err error) {
 	return out, err
 }
 
+// holdsVersions is false if there is certainly no key of a version of an object,
+// as of all that have one version under the key of the object: the filter has
+// what such keys begin with.
+func (x *Index) holdsVersions(f form) bool {
+	key, err := appendObjectKey(nil, Key{Origin: f.origin, ID: f.id})
+	return err != nil || !x.filter.lacks(key)
+}
+
 // item reads what stands at a place.
 func (s *selection) item(p storedPlace) (Item, error) {
+	if l := &s.read; l.seq == p.seq && l.stream == p.stream && l.index == p.index {
+		return l.Item, nil
+	}
 	stream, known := s.names.streams.name(p.stream)
 	if !known {
 		return Item{}, fmt.Errorf("%w: stream %d has no name", errFormat, p.stream)
@@ -190,16 +202,23 @@ func (s *selection) item(p storedPlace) (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
-	l, err := decodeListing(v)
+	d, found, err := describedAt(v, p.index)
 	if err = errors.Join(err, closer.Close()); err != nil {
 		return Item{}, err
 	}
-	for i := range l {
-		if l[i].index == p.index {
-			return itemOf(stream, p.seq, &l[i]), nil
-		}
+	if !found {
+		return Item{}, fmt.Errorf("%w: object %d of message %d of %s is missing", errFormat, p.index, p.seq, stream)
 	}
-	return Item{}, fmt.Errorf("%w: object %d of message %d of %s is missing", errFormat, p.index, p.seq, stream)
+	s.read = itemRead{p.stream, p.seq, p.index, itemOf(stream, p.seq, &d)}
+	return s.read.Item, nil
+}
+
+// itemRead is what was read last, which as a rule is asked for once more.
+type itemRead struct {
+	stream uint32
+	seq    uint64
+	index  int
+	Item
 }
 
 // addedText is a date_added as TAXII writes it (TAXII 2.1 §3.2).

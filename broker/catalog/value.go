@@ -211,17 +211,20 @@ func (r *varints) byte() byte {
 }
 
 // text reads a string of at most so many bytes.
-func (r *varints) text(most uint64) string {
+func (r *varints) text(most uint64) string { return string(r.run(most)) }
+
+// run reads such a string as it stands in the slice.
+func (r *varints) run(most uint64) []byte {
 	n := r.uvarint(most)
 	if n > uint64(len(r.b)) {
 		r.b, r.bad = nil, true
 	}
 	if r.bad {
-		return ""
+		return nil
 	}
-	s := string(r.b[:n])
+	b := r.b[:n]
 	r.b = r.b[n:]
-	return s
+	return b
 }
 
 func (r *varints) bytes16() (out [16]byte) {

@@ -9,6 +9,7 @@ func trafficCmds() []*cobra.Command {
 		newSubscribeCmd(),
 		newWhoamiCmd(),
 		newReceiptsCmd(),
+		newLookupCmd(),
 		newRouteCmd(),
 	}
 }
