@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/feeds/lookup"
 	"github.com/selat-hub/selat/feeds/taxii"
 	"github.com/selat-hub/selat/ops"
 )
@@ -62,7 +64,12 @@ func runHub(cmd *cobra.Command, _ []string) error {
 
 // serve keeps an open hub open until ctx ends.
 func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, logger *slog.Logger) (err error) {
-	feed, err := taxii.Serve(ctx, h, &l.config, logger)
+	feed, err := taxii.Serve(ctx, h, &l.config, logger, taxii.Beside{
+		Label: "lookup", Prefix: "/api/",
+		New: func(authenticate func(*http.Request) (string, error)) http.Handler {
+			return lookup.NewHandler(h, authenticate, logger)
+		},
+	})
 	if err != nil {
 		return fmt.Errorf("the hub does not start: opening its TAXII server: %w", err)
 	}

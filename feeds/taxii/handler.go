@@ -28,6 +28,11 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept, Accept-Encoding, Authorization")
+	if b := s.besideOf(hr.URL.Path); b != nil {
+		r.at = b.at
+		b.handler.ServeHTTP(out, hr)
+		return
+	}
 	p := s.admit(out, r)
 	if p == nil {
 		return
@@ -39,22 +44,11 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 }
 
 func (s *Server) admit(w http.ResponseWriter, r *request) *problem {
-	select {
-	case s.entering <- struct{}{}:
-	default:
-		s.metrics.deny(reasonBusy)
-		return tooBusy()
-	}
-	who, p := s.authenticate(r.Request)
-	<-s.entering
+	who, p := s.enter(r.Request)
 	if p != nil {
 		return p
 	}
 	r.who = who
-	if wait := s.rates.take(who, time.Now()); wait > 0 {
-		s.metrics.deny(reasonRate)
-		return newProblem(http.StatusTooManyRequests, "rate-limited", "too many requests; ask again after Retry-After seconds").after(wait)
-	}
 	if !s.inHand.take(who.key) {
 		s.metrics.deny(reasonBusy)
 		return tooBusy()

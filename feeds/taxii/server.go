@@ -57,6 +57,7 @@ type Server struct {
 	cancel   context.CancelFunc
 	tasks    sync.WaitGroup // goroutines that outlive a request
 	entry    sync.Mutex
+	besides  []beside
 	closed   bool           // no handler begins any more
 	handlers sync.WaitGroup // those that have begun
 	served   chan struct{}  // closed when no connection is accepted any more
@@ -68,9 +69,10 @@ type Server struct {
 // Serve opens the listener that cfg.TAXII describes and answers until Close,
 // which must come before the hub's own. With TAXII.Listen empty it returns a
 // Server that does nothing. The configuration must hold (broker.Config.Check).
-// ctx bounds only the opening.
-func Serve(ctx context.Context, h Hub, cfg *broker.Config, logger *slog.Logger) (*Server, error) {
+// ctx bounds only the opening. The services are answered on the same listener.
+func Serve(ctx context.Context, h Hub, cfg *broker.Config, logger *slog.Logger, services ...Beside) (*Server, error) {
 	s := newServer(h, cfg, logger)
+	s.put(services)
 	if cfg.TAXII.Listen == "" {
 		return s, nil
 	}
