@@ -1,6 +1,7 @@
 package taxii
 
 import (
+	"bufio"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -74,6 +75,24 @@ var (
 	}}
 )
 
+var gathers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
+
+// together writes small pieces together: a page may be a thousand.
+func together(w io.Writer, write func(io.Writer) error) error {
+	g, ok := gathers.Get().(*bufio.Writer)
+	if !ok {
+		return fmt.Errorf("no buffer")
+	}
+	g.Reset(w)
+	err := write(g)
+	if flushed := g.Flush(); err == nil {
+		err = flushed
+	}
+	g.Reset(nil)
+	gathers.Put(g)
+	return err
+}
+
 // compress calls write with a writer of that coding over w.
 func compress(w io.Writer, coding string, write func(io.Writer) error) error {
 	var c interface {
@@ -83,7 +102,7 @@ func compress(w io.Writer, coding string, write func(io.Writer) error) error {
 	pool := &gzips
 	switch coding {
 	case codingNone:
-		return write(w)
+		return together(w, write)
 	case codingZstd:
 		pool = &zstds
 		z, ok := pool.Get().(*zstd.Encoder)
