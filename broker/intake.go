@@ -33,6 +33,17 @@ type intake struct {
 type arrival struct {
 	msg *nats.Msg
 	at  time.Time
+	// told, where set, is handed the receipt in place of an answer to msg.
+	told func(*api.Receipt)
+}
+
+// tell answers with a receipt that has no lines.
+func (a *arrival) tell(h *Hub, r *api.Receipt) {
+	if a.told != nil {
+		a.told(r)
+		return
+	}
+	h.respond(a.msg, r)
 }
 
 const submissionsQueued = 16384
@@ -66,23 +77,26 @@ func (in *intake) close() {
 
 // take queues a submission; it runs on the connection's goroutine and does not
 // wait.
-func (in *intake) take(m *nats.Msg) {
+func (in *intake) take(m *nats.Msg) { in.arrive(arrival{msg: m, at: time.Now()}) }
+
+func (in *intake) arrive(a arrival) {
+	m := a.msg
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	if in.closed {
-		in.turnAway(m, "unavailable", "the hub is stopping; send the same bytes again")
+		in.turnAway(a, "unavailable", "the hub is stopping; send the same bytes again")
 		return
 	}
 	if !in.load.take(accountToken(m.Subject), m.Size(), in.h.cfg.Limits.InFlightBytes) {
-		in.turnAway(m, "busy", "the hub has too much in hand; send the same bytes again shortly")
+		in.turnAway(a, "busy", "the hub has too much in hand; send the same bytes again shortly")
 		return
 	}
 	in.open.Add(1)
 	select {
-	case in.queue <- arrival{m, time.Now()}:
+	case in.queue <- a:
 	default:
 		in.done(m)
-		in.turnAway(m, "busy", "the hub has too many submissions waiting; send the same bytes again shortly")
+		in.turnAway(a, "busy", "the hub has too many submissions waiting; send the same bytes again shortly")
 	}
 }
 
@@ -91,13 +105,13 @@ func (in *intake) done(m *nats.Msg) {
 	in.open.Done()
 }
 
-func (in *intake) turnAway(m *nats.Msg, code, message string) {
+func (in *intake) turnAway(a arrival, code, message string) {
 	origin := "unknown"
-	if seat := in.h.Region().SeatByAccount(accountToken(m.Subject)); seat != nil {
+	if seat := in.h.Region().SeatByAccount(accountToken(a.msg.Subject)); seat != nil {
 		origin = seat.Member
 	}
 	in.h.Metrics.submissionRefused(origin, code)
-	in.h.respond(m, &api.Receipt{Origin: origin, Retry: true, Error: &stix.Finding{Code: code, Message: message}})
+	a.tell(in.h, &api.Receipt{Origin: origin, Retry: true, Error: &stix.Finding{Code: code, Message: message}})
 }
 
 func accountToken(subject string) string {
@@ -115,7 +129,7 @@ func (in *intake) accept(a arrival) {
 	seat := region.SeatByAccount(accountToken(a.msg.Subject))
 	if seat == nil {
 		h.Metrics.submissionRefused("unknown", "no-seat")
-		h.respond(a.msg, &api.Receipt{Error: &stix.Finding{Code: "no-seat", Message: "this seat is not in the directory"}})
+		a.tell(h, &api.Receipt{Error: &stix.Finding{Code: "no-seat", Message: "this seat is not in the directory"}})
 		in.done(a.msg)
 		return
 	}

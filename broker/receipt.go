@@ -42,7 +42,7 @@ func newReceipt(h *Hub, s *submission, a arrival) *receipt {
 // refuse answers that the submission as a whole was refused.
 func (r *receipt) refuse(f *stix.Finding) {
 	r.h.Metrics.submissionRefused(r.sub.seat.Member, f.Code)
-	r.h.respond(r.from.msg, &api.Receipt{Submission: r.sub.id, Origin: r.sub.seat.Member, Error: f, Retry: retryable(f.Code)})
+	r.from.tell(r.h, &api.Receipt{Submission: r.sub.id, Origin: r.sub.seat.Member, Error: f, Retry: retryable(f.Code)})
 	r.h.intake.done(r.from.msg)
 }
 
@@ -110,7 +110,9 @@ func (r *receipt) settled() {
 
 func (r *receipt) send() {
 	h := r.h
-	if r.from.msg.Reply == "" {
+	if r.from.told != nil {
+		r.from.told(r.value())
+	} else if r.from.msg.Reply == "" {
 		// Somebody published without asking for a receipt: counted, no more.
 	} else if err := r.answer(); err != nil {
 		h.log.Warn("a receipt could not be sent; the submitter will send again", "submission", r.sub.id, "seat", r.sub.seat.Name, "error", err)
@@ -123,6 +125,35 @@ func (r *receipt) send() {
 // thousand objects with a hundred faults each would be told in hundreds of MB.
 func (r *receipt) answer() error {
 	return r.from.msg.Respond(r.encode(int(r.h.conn.MaxPayload())))
+}
+
+// value is the receipt as encode writes it in full, for who asks within this
+// process.
+func (r *receipt) value() *api.Receipt {
+	r.explained = r.explained[:0]
+	out := &api.Receipt{Submission: r.sub.id, Origin: r.sub.seat.Member, Objects: make([]api.ObjectReceipt, len(r.lines))}
+	for i := range r.lines {
+		l, line := &r.lines[i], &out.Objects[i]
+		o := &r.sub.objects[l.object]
+		*line = api.ObjectReceipt{Object: l.object, ID: o.ID, Version: o.Version(), Outcome: l.outcome, Warnings: gather(o.warnings, &r.explained)}
+		switch l.outcome {
+		case api.Accepted:
+			out.Accepted++
+		case api.Duplicate:
+			out.Duplicate++
+		default:
+			out.Refused++
+			out.Retry = out.Retry || len(l.findings) > 0 && retryable(l.findings[0].Code)
+			line.Level, line.Findings = o.level, l.findings
+			if l.stream >= 0 {
+				line.Audience = o.streams[l.stream].Audience
+			}
+			continue
+		}
+		p := &l.place
+		line.Audience, line.Level, line.Stream, line.Sequence, line.Index, line.Added = p.Audience, p.Level, p.Stream, p.Seq, p.Index, formatAdded(p.Added)
+	}
+	return out
 }
 
 // brevity is what a receipt leaves out.

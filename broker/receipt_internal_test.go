@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
@@ -76,6 +77,10 @@ func TestAReceiptReadsAsItsTypesSay(t *testing.T) {
 			expect.Objects = []api.ObjectReceipt{}
 		}
 		if diff := cmp.Diff(expect, got); diff != "" {
+			t.Fatal(diff)
+		}
+		// Who asks within the process is told the same.
+		if diff := cmp.Diff(got, *r.value(), cmpopts.EquateEmpty()); r.brief == fullDetail && diff != "" {
 			t.Fatal(diff)
 		}
 	})

@@ -2,10 +2,9 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -17,8 +16,7 @@ import (
 type Submission struct {
 	// Account is the seat's.
 	Account string
-	// Payload is a STIX bundle or object. It must not be changed until Submit
-	// returns.
+	// Payload is a STIX bundle or object, not to be changed any more.
 	Payload []byte
 	To      []string
 	// Unmarked is the level unmarked objects travel under, Only the level every
@@ -28,8 +26,7 @@ type Submission struct {
 
 // Submit passes a submission through the accept pipeline, as one that comes over
 // NATS, and returns its receipt. The context bounds the waiting, not the work:
-// what was taken is stored even if nobody waits. Errors are *api.Error
-// (payload-too-large, unavailable), or the context's.
+// what was taken is stored even if nobody waits. Errors are *api.Error (payload-too-large), or the context's.
 func (h *Hub) Submit(ctx context.Context, s Submission) (*api.Receipt, error) {
 	m := nats.NewMsg("seat." + s.Account + ".submit")
 	m.Data = s.Payload
@@ -42,19 +39,15 @@ func (h *Hub) Submit(ctx context.Context, s Submission) (*api.Receipt, error) {
 	if s.Only != stix.NoLevel {
 		m.Header.Set(api.HeaderOnly, s.Only.String())
 	}
-	reply, err := h.conn.RequestMsgWithContext(ctx, m)
-	switch {
-	case errors.Is(err, nats.ErrMaxPayload):
-		return nil, &api.Error{Code: "payload-too-large", Message: fmt.Sprintf("the submission has %d bytes, more than the hub takes: cut it into several", len(s.Payload))}
-	case ctx.Err() != nil:
+	if len(s.Payload) > h.cfg.Limits.PayloadBytes {
+		return nil, &api.Error{Code: "payload-too-large", Message: fmt.Sprintf("the submission has %d bytes and the limit is %d: cut it into several", len(s.Payload), h.cfg.Limits.PayloadBytes)}
+	}
+	answer := make(chan *api.Receipt, 1)
+	h.intake.arrive(arrival{msg: m, at: time.Now(), told: func(r *api.Receipt) { answer <- r }})
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
 		return nil, ctx.Err()
-	case err != nil:
-		h.log.Error("a submission was not taken in", "error", err)
-		return nil, &api.Error{Code: "unavailable", Message: "the hub is stopping; send the same bytes again later"}
 	}
-	var r api.Receipt
-	if err := json.Unmarshal(reply.Data, &r); err != nil {
-		return nil, fmt.Errorf("reading a receipt: %w", err)
-	}
-	return &r, nil
 }

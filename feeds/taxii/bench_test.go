@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/selat-hub/selat/broker"
+	seats "github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
@@ -156,4 +157,98 @@ func staticFile(b *testing.B, c *client, url string) string {
 	go srv.Serve(l) //nolint:errcheck // it ends with the test
 	b.Cleanup(func() { must(b, srv.Close()) })
 	return "http://" + l.Addr().String() + "/page.json"
+}
+
+// BenchmarkPost submits 1,000 objects of 1 KiB, over TAXII and as `selat publish`
+// does over NATS.
+func BenchmarkPost(b *testing.B) {
+	h := newHub(b, func(c *broker.Config) { c.Limits.SubmissionsPerSecond, c.Limits.ObjectsPerSecond = 0, 0 })
+	h.seat("sg/desk", policy.Both, stix.Amber)
+	s := h.serve()
+	asked := h.client(s, "sg/desk")
+	creds, err := h.AddSeat(b.Context(), policy.Seat{Name: "sg/nats", Kind: policy.Publisher, Standing: policy.Organization, Ceiling: stix.Amber})
+	must(b, err)
+	file := filepath.Join(b.TempDir(), "nats.creds")
+	must(b, os.WriteFile(file, creds, 0o600))
+	nats, err := seats.Connect(b.Context(), seats.Options{CredsFile: file, URL: h.URL()})
+	must(b, err)
+	defer nats.Close()
+	var posted, published time.Duration
+	n := 0
+	objects := func() []string {
+		out := make([]string, 1000)
+		for i := range out {
+			out[i] = kilobyte(n)
+			n++
+		}
+		return out
+	}
+	for b.Loop() {
+		envelope := envelopeOf(objects()...)
+		began := time.Now()
+		asked.do(http.MethodPost, path("asean-green", "objects/"), envelope).want(http.StatusAccepted)
+		posted += time.Since(began)
+		raws := [][]byte{}
+		for _, o := range objects() {
+			raws = append(raws, []byte(o))
+		}
+		payload := bundleOf(raws)
+		began = time.Now()
+		r, err := nats.Submit(b.Context(), payload, seats.SubmitOptions{To: []string{"asean"}, Unmarked: stix.Green})
+		if err != nil || r.Accepted != 1000 {
+			b.Fatal(err, r)
+		}
+		published += time.Since(began)
+	}
+	b.ReportMetric(float64(published)/float64(posted), "of-publish")
+	b.ReportMetric(float64(posted.Microseconds())/float64(b.N), "µs/post")
+	b.ReportMetric(float64(published.Microseconds())/float64(b.N), "µs/publish")
+}
+
+// BenchmarkMillion gets the first page of a million objects, the last, and one of
+// everything, and tells what the hub takes.
+func BenchmarkMillion(b *testing.B) {
+	h := newHub(b, func(c *broker.Config) { c.Limits.SubmissionsPerSecond, c.Limits.ObjectsPerSecond = 0, 0 })
+	began := time.Now()
+	fill(b, h, 1_000_000, 1000)
+	filled := time.Since(began)
+	s := h.serve()
+	asked := h.client(s, "sg/feed")
+	urls := asked.pages("asean-green")
+	last := urls[len(urls)-1]
+	merged := strings.Replace(urls[len(urls)/2], "asean-green", "everything", 1)
+	var first, end, middle time.Duration
+	for b.Loop() {
+		for _, u := range []struct {
+			url  string
+			took *time.Duration
+		}{{urls[0], &first}, {last, &end}, {merged, &middle}} {
+			began := time.Now()
+			get(b, asked, u.url)
+			*u.took += time.Since(began)
+		}
+	}
+	m, err := h.IndexMetrics()
+	must(b, err)
+	b.ReportMetric(1_000_000/filled.Seconds(), "objects/s-filled")
+	b.ReportMetric(float64(first.Microseconds())/float64(b.N), "µs/first")
+	b.ReportMetric(float64(end.Microseconds())/float64(b.N), "µs/last")
+	b.ReportMetric(float64(middle.Microseconds())/float64(b.N), "µs/everything")
+	b.ReportMetric(float64(m.MemoryBytes)/(1<<20), "catalogue-MiB")
+	b.ReportMetric(residentMiB(b), "process-MiB")
+}
+
+// residentMiB is what the process holds of the memory, this benchmark's own part
+// among it.
+func residentMiB(b *testing.B) float64 {
+	b.Helper()
+	raw, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("this system does not tell what a process holds")
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(raw), &size, &resident); err != nil {
+		b.Fatal(err)
+	}
+	return float64(resident*int64(os.Getpagesize())) / (1 << 20)
 }

@@ -15,7 +15,7 @@ import (
 // bytes that came. Members other than objects are passed over. Only the frame is
 // judged here: what is wrong inside an object, the hub tells of that object.
 func readEnvelope(body []byte) ([][]byte, *problem) {
-	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if d.PeekKind() != '{' {
 		if err := d.SkipValue(); err != nil {
 			return nil, notJSON(err, d)
