@@ -2,7 +2,6 @@ package broker_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -64,7 +63,7 @@ func TestACatalogueOpensAndAgreesWhenTheHubIsKilledWhileItCatchesUp(t *testing.T
 		hub.kill(t)
 	}
 	h.start()
-	t.Log(fmt.Sprintf("%d kills, %d of them before the hub was open; then it recovered %+v", cycles, early, h.Recovered()))
+	t.Logf("%d kills, %d of them before the hub was open; then it recovered %+v", cycles, early, h.Recovered())
 	h.agrees()
 	if got := h.read(s.account, "everything", 1000); len(got) != 30_000 {
 		t.Errorf("of 30000 objects %d are read", len(got))

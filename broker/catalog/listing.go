@@ -277,13 +277,8 @@ func (d *described) pass(r *varints, typ []byte, index int) (_ []byte, passed bo
 	return typ, true
 }
 
-// Keys of messages and marks are of fixed length, so that a stream's are in the
-// order of their sequences.
-const (
-	messageKeyLen = 1 + 4 + 8
-	markKeyLen    = messageKeyLen + 4
-)
-
+// appendMessageKey appends a key of fixed length, so that those of a stream are in
+// the order of their sequences.
 func appendMessageKey(b []byte, kind byte, stream uint32, seq uint64) []byte {
 	b = binary.BigEndian.AppendUint32(append(b, kind), stream)
 	return binary.BigEndian.AppendUint64(b, seq)
