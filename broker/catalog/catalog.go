@@ -1,7 +1,13 @@
 // Package catalog is the hub's view of its streams: which objects are stored,
-// under which hash, and where. It holds keys and positions, never the bytes of
-// an object, and it is never the truth: delete the folder and it comes back
-// from the streams (CatchUp).
+// under which hash, in which order, and what they say of which values. It answers
+// what the pipeline asks (is this new?), and what readers ask that are not
+// subscribers: pages of collections, versions, look-ups. It holds keys and
+// positions, never the bytes of an object, and it is never the truth: delete the
+// folder and it comes back from the streams (CatchUp).
+//
+// It decides nothing about who may have what: a caller names the streams it may
+// read (View), and is told of nothing outside them, nor of what outside them
+// supersedes or revokes.
 //
 // What it promises: an answer is right for the positions it reports
 // (Position), also after kill -9 or a power cut, which may only make a
@@ -11,8 +17,12 @@
 //
 //   - catalog.go: the words, and looking one object up
 //   - apply.go: recording what a stream stored, forgetting a stream
+//   - listing.go, mark.go, observed.go, count.go: what is recorded for readers
+//   - page.go, selection.go: pages of collections
+//   - mentions.go, newest.go: what objects say of a value
 //   - lookup.go: questions about more than one key
 //   - rebuild.go: reading streams back into the index
+//   - verify.go: holding the index against the streams
 //   - open.go: opening, and what is done about damage
 //   - lineage.go: the newest version of an object, and what all have in common
 //   - survey.go: the same after a stream was forgotten
@@ -105,7 +115,7 @@ type Options struct {
 	tuning tuning
 }
 
-// Index is the deduplication index. Its methods may be called at the same
+// Index is the catalogue of one hub. Its methods may be called at the same
 // time; writers take turns.
 type Index struct {
 	db        *pebble.DB
