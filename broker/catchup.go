@@ -17,7 +17,7 @@ import (
 // lacks what was stored and not yet applied, after damage everything.
 func (h *Hub) openIndex(ctx context.Context) error {
 	var err error
-	if h.index, err = catalog.Open(h.cfg.path(catalogFolder), catalog.Options{Logger: h.log}); err != nil {
+	if h.index, err = catalog.Open(h.cfg.path(catalogFolder), catalog.Options{Logger: h.log, Key: h.keys.catalogueKey()}); err != nil {
 		return err
 	}
 	h.recovery.Rebuilt = h.index.Recovered()

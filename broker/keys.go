@@ -3,7 +3,9 @@ package broker
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -121,6 +123,17 @@ func loadKeys(ctx context.Context, cfg *Config) (*keyring, error) {
 	}
 	k.store, err = storeKey(ctx, cfg)
 	return k, err
+}
+
+// catalogueKey is what the catalogue is encrypted with: a key of its own, made of
+// the streams'. It is nil where they are not encrypted.
+func (k *keyring) catalogueKey() *[32]byte {
+	if k.store == "" {
+		return nil
+	}
+	mac := hmac.New(sha256.New, []byte(k.store))
+	mac.Write([]byte("selat catalogue"))
+	return (*[32]byte)(mac.Sum(nil))
 }
 
 func storeKey(ctx context.Context, cfg *Config) (string, error) {

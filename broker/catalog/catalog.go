@@ -26,7 +26,7 @@
 //   - open.go: opening, and what is done about damage
 //   - lineage.go: the newest version of an object, and what all have in common
 //   - survey.go: the same after a stream was forgotten
-//   - keys.go, value.go, names.go, chain.go: the format on disk
+//   - keys.go, value.go, names.go, chain.go, sealed.go: the format on disk
 //   - disk.go: what becomes of a full or failing disk
 //   - filter.go: knowing quickly what is not held
 package catalog
@@ -108,6 +108,9 @@ type Entry struct {
 type Options struct {
 	// Logger hears of damage and of a full disk; nil means slog.Default.
 	Logger *slog.Logger
+	// Key encrypts the files of the index, if it is not nil. An index under another
+	// key, or none, is begun anew.
+	Key *[32]byte
 	// CacheBytes is for blocks read from disk; 0 means 64 MiB. Besides it the
 	// index holds up to 96 MiB that is not written out yet.
 	CacheBytes int64

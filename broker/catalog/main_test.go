@@ -28,7 +28,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // small makes many files of little data.
 func small() Options {
-	return Options{Logger: quiet, CacheBytes: 1 << 20, tuning: tuning{memTable: 64 << 10, table: 32 << 10, remember: 1}}
+	return Options{Logger: quiet, Key: &[32]byte{1, 2, 3}, CacheBytes: 1 << 20, tuning: tuning{memTable: 64 << 10, table: 32 << 10, remember: 1}}
 }
 
 // opened opens an index and closes it when the test ends.

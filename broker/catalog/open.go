@@ -3,6 +3,8 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +27,19 @@ import (
 const (
 	sealName = "SELAT-INDEX"
 	format   = "selat index 4\n"
+	// keyed follows it in an index that is encrypted, and then a proof of the key.
+	keyed = "encrypted "
 )
+
+// sealOf is what the seal of an index holds. The proof tells a wrong key from
+// damage, and nothing else: of the key it is one hash.
+func sealOf(key *[32]byte) string {
+	if key == nil {
+		return format
+	}
+	sum := sha256.Sum256(append([]byte("selat index seal"), key[:]...))
+	return format + keyed + hex.EncodeToString(sum[:8]) + "\n"
+}
 
 const defaultCacheBytes = 64 << 20
 
@@ -76,7 +90,7 @@ func open(dir string, opts Options) (*Index, error) {
 
 // openLocked opens what is there, and failing that, an empty index.
 func openLocked(dir string, opts Options) (*Index, error) {
-	why := inspect(dir)
+	why := inspect(dir, sealOf(opts.Key))
 	if why == nil {
 		x, err := openSealed(dir, opts)
 		if err == nil {
@@ -90,7 +104,7 @@ func openLocked(dir string, opts Options) (*Index, error) {
 	if err := wipe(dir); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, sealName), []byte(format), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, sealName), []byte(sealOf(opts.Key)), 0o600); err != nil {
 		return nil, err
 	}
 	x, err := openSealed(dir, opts)
@@ -108,13 +122,13 @@ func openLocked(dir string, opts Options) (*Index, error) {
 var errNew = errors.New("there was no index")
 
 // inspect says why the index in dir must not be opened, nil if it may be.
-func inspect(dir string) error {
+func inspect(dir, want string) error {
 	seal, err := os.ReadFile(filepath.Join(dir, sealName))
 	switch {
-	case err == nil && string(seal) == format:
+	case err == nil && string(seal) == want:
 		return nil
 	case err == nil:
-		return errors.New("the index has another format")
+		return errors.New("the index has another format, or is encrypted in another way")
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -187,7 +201,13 @@ func openSealed(dir string, opts Options) (x *Index, err error) {
 	x = &Index{log: opts.Logger, positions: map[string]position{}, filter: newFilter()}
 	x.keys.New = func() any { b := make([]byte, 0, 256); return &b }
 	x.surveys.from = cmp.Or(opts.tuning.remember, rememberFrom)
-	x.disk = newDisk(opts.tuning.fs, opts.Logger, filepath.Join(dir, sealName))
+	fs := opts.tuning.fs
+	if opts.Key != nil {
+		if fs, err = newSealedFS(fs, *opts.Key); err != nil {
+			return nil, err
+		}
+	}
+	x.disk = newDisk(fs, opts.Logger, filepath.Join(dir, sealName))
 	// Pebble panics on some damage that passes its checksums.
 	defer func() {
 		if p := recover(); p != nil {

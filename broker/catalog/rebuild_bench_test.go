@@ -68,7 +68,7 @@ func BenchmarkRebuild(b *testing.B) {
 			b.SetBytes(int64(c.objects * len(m.object(nil, 1))))
 			for b.Loop() {
 				used, began := processTime(), time.Now()
-				x, err := Open(b.TempDir(), Options{Logger: quiet})
+				x, err := Open(b.TempDir(), Options{Logger: quiet, Key: &[32]byte{1}})
 				if err != nil {
 					b.Fatal(err)
 				}
