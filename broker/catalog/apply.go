@@ -226,7 +226,7 @@ func (x *Index) keepOther(b *pebble.Batch, r *Record, place storedPlace) (kept, 
 	if err != nil {
 		return false, false, err
 	}
-	s := stored{hash: r.Hash, own: r.Lineage, places: []storedPlace{place}}
+	s := stored{hash: r.Hash, own: r.Lineage, places: []storedPlace{place}, old: r.old()}
 	if before == nil {
 		if r.Lineage == (stix.Lineage{}) {
 			if err := x.markForms(b, r, place); err != nil {

@@ -65,7 +65,7 @@ func (x *Index) LineageOf(origin, id string, may func(Place) bool) (l stix.Linea
 // keepOther does.
 func (x *Index) keepVersion(b *pebble.Batch, r *Record, place storedPlace) (kept, created bool, err error) {
 	made := stored{hash: r.Hash, places: []storedPlace{place}, own: r.Lineage,
-		newest: true, all: r.Lineage, forgotten: x.names.Load().forgotten()}
+		newest: true, all: r.Lineage, forgotten: x.names.Load().forgotten(), old: r.old()}
 	newest, err := x.before(r.Key, true)
 	if err != nil {
 		return false, false, err
@@ -97,7 +97,7 @@ func (x *Index) keepVersion(b *pebble.Batch, r *Record, place storedPlace) (kept
 	case newest.own.Join(r.Lineage).Latest == r.Key.Version:
 		if len(live) > 0 {
 			older := Key{r.Key.Origin, r.Key.ID, newest.own.Latest}
-			if err := x.put(b, older, &stored{hash: newest.hash, places: live, own: newest.own}, true); err != nil {
+			if err := x.put(b, older, &stored{hash: newest.hash, places: live, own: newest.own, old: newest.old}, true); err != nil {
 				return false, false, err
 			}
 		}

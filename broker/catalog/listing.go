@@ -37,6 +37,9 @@ func (d *described) typ() string {
 	return typ
 }
 
+// old is true of an object of a specification before 2.1.
+func (r *Record) old() bool { return r.Spec != "" && r.Spec != latestSpec }
+
 // described is how a listing has a record.
 func (r *Record) described() described {
 	d := described{

@@ -40,18 +40,22 @@ type form struct{ origin, id string }
 func (x *Index) markForms(b *pebble.Batch, r *Record, place storedPlace) error {
 	f := form{r.Key.Origin, r.Key.ID}
 	others := x.writer.forms[f]
-	x.writer.forms[f] = append(others, place)
+	if len(others) < 2 {
+		x.writer.forms[f] = append(others, place)
+	}
 	key, err := appendObjectKey(x.writer.buf[:0], Key{Origin: f.origin, ID: f.id})
 	if err != nil {
 		return err
 	}
 	x.writer.buf = key
+	ready := x.filter.ready.Load() // before it is asked: it may become so now
 	known := x.filter.has(key)
 	if !known {
 		// Of the name alone there is no key; the filter takes it all the same.
 		x.filter.add(key)
 	}
-	if known || !x.filter.ready.Load() {
+	if known || !ready {
+		// Of two and more, all were marked when the second came.
 		err := scan(x.db, func(version string, v []byte) error {
 			var s stored
 			if err := s.decode(v); err != nil {
@@ -60,14 +64,20 @@ func (x *Index) markForms(b *pebble.Batch, r *Record, place storedPlace) error {
 			if version != r.Key.Version {
 				others = append(others, s.places...)
 			}
+			if len(others) > 1 {
+				return errStop
+			}
 			return nil
 		}, kindObject, f.origin, f.id)
 		if err != nil {
 			return err
 		}
 	}
-	if len(others) == 0 {
+	switch len(others) {
+	case 0:
 		return nil
+	case 1:
+		return x.mark(b, others[0], place)
 	}
-	return x.mark(b, append(others, place)...)
+	return x.mark(b, place)
 }

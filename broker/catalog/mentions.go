@@ -43,12 +43,14 @@ type Question struct {
 // Keys that the view does not show must change no answer. Those of one value are
 // passed over at once, however many there are; those of the values inside a
 // network or below a domain are passed one by one, and more than
-// hiddenPerQuestion of them cut a question short.
+// hiddenPerQuestion of them cut a question short. What questions share they take
+// nothing off: each that looks inside something takes workPerRange, whatever is
+// there.
 const (
 	WorkPerQuestion   = 50_000
 	workPerReading    = 20
-	hiddenPerWork     = 20
-	hiddenPerQuestion = hiddenPerWork * WorkPerQuestion
+	workPerRange      = 1000
+	hiddenPerQuestion = 1_000_000
 )
 
 // Mentions returns what a view says of a value: the objects that name it, the
@@ -64,12 +66,12 @@ func (x *Index) Mentions(ctx context.Context, v View, q Question) (found []Menti
 	defer x.gate.RUnlock()
 	m := mentions{
 		selection: newSelection(x, v, Query{Versions: []string{VersionAll}}), ctx: ctx,
-		left: WorkPerQuestion, seen: map[form][]version{},
+		left: WorkPerQuestion,
 	}
 	if q.Work != nil {
 		m.left = min(m.left, *q.Work)
 		before := m.left
-		defer func() { *q.Work -= before - max(0, m.left) + m.hidden/hiddenPerWork }()
+		defer func() { *q.Work -= before - max(0, m.left) + m.ranges*workPerRange }()
 	}
 	if err = m.look(q.Key, q.Below); err == nil {
 		found, more, err = m.newest(q.Limit)
@@ -87,11 +89,11 @@ func (x *Index) Mentions(ctx context.Context, v View, q Question) (found []Menti
 // what stands there is read, from the newest on, until there is enough.
 type mentions struct {
 	*selection
-	ctx  context.Context
-	it   *pebble.Iterator
-	left int // work
-	cut  bool
-	seen map[form][]version
+	ctx    context.Context
+	it     *pebble.Iterator
+	left   int // work
+	ranges int // networks and domains of which the inside was looked at
+	cut    bool
 	// hidden is the number of keys passed over, row that of the last value.
 	hidden, row int
 	last        []byte
@@ -140,6 +142,7 @@ func (m *mentions) lookAt(key values.Key, below bool) error {
 		return err
 	}
 	if lo, hi := values.Range(key); inside && lo != nil {
+		m.ranges++
 		return m.scanRange(appendBound(head, key.Kind, lo), appendBound(head, key.Kind, hi))
 	}
 	return nil

@@ -321,7 +321,7 @@ func TestWhatIsOutOfSightCostsAQuestionNothing(t *testing.T) {
 			t.Errorf("%d found, more %v, %v", len(found), more, err)
 		}
 	}
-	m := mentions{selection: newSelection(x, v, Query{}), ctx: t.Context(), left: WorkPerQuestion, seen: map[form][]version{}}
+	m := mentions{selection: newSelection(x, v, Query{}), ctx: t.Context(), left: WorkPerQuestion}
 	if err := m.look(asked.key(), false); err != nil || m.hidden > 10*worthSeeking || m.left != WorkPerQuestion-200 {
 		t.Errorf("%d keys out of sight were looked at, and %d in sight: %v", m.hidden, WorkPerQuestion-m.left, err)
 	}

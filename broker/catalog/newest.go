@@ -86,32 +86,28 @@ func (m *mentions) mention(s *newestFirst) (told Mention, shown bool, err error)
 	if m.v.Origin != "" && m.v.Origin != it.Origin || !m.wants(it.Type) {
 		return told, false, nil
 	}
-	versions, err := m.versionsOnce(form{it.Origin, it.ID})
+	f := form{it.Origin, it.ID}
+	place := storedPlace{stream: s.stream, seq: p.seq, index: p.index}
+	v, here, err := m.here(m.ctx, f, &it, place)
+	m.charge()
+	if err != nil || !here {
+		return told, false, err
+	}
+	st, err := m.standing(m.ctx, f)
+	m.charge()
 	if err != nil {
 		return told, false, err
 	}
-	at := slices.IndexFunc(versions, func(v version) bool { return v.Place == it.Place })
-	if at < 0 {
-		return told, false, nil
+	told = Mention{Item: it, Key: p.key, ValidFrom: p.from, ValidUntil: p.until, Latest: true, Revoked: p.revoked}
+	for _, e := range st.ends {
+		told.Latest = told.Latest && e.last.compare(&v) <= 0
 	}
-	told = Mention{Item: it, Key: p.key, ValidFrom: p.from, ValidUntil: p.until, Latest: at == len(versions)-1, Revoked: p.revoked}
-	for _, v := range versions[at:] {
-		told.Revoked = told.Revoked || v.revoked
-	}
+	told.Revoked = told.Revoked || st.revoked != nil && st.revoked.compare(&v) >= 0
 	return told, true, nil
 }
 
-// versionsOnce returns the versions of an object in their order.
-func (m *mentions) versionsOnce(f form) ([]version, error) {
-	if vs, known := m.seen[f]; known {
-		return vs, nil
-	}
-	vs, err := m.versions(f)
-	if err != nil {
-		return nil, err
-	}
-	m.left -= workPerReading * len(vs)
-	slices.SortFunc(vs, func(a, b version) int { return compareVersions(&a, &b) })
-	m.seen[f] = vs
-	return vs, nil
+// charge takes what the versions of objects cost off the work that is left.
+func (m *mentions) charge() {
+	m.left -= workPerReading * m.work
+	m.work = 0
 }

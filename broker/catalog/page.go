@@ -13,6 +13,9 @@ import (
 type View struct {
 	Parts        []Part
 	Origin, Type string
+	// Since leaves out what was added at that time or before, in Unix
+	// microseconds, as if it were not there.
+	Since int64
 }
 
 // Part is one stream of a View, and the first sequence of it that is open.
@@ -110,14 +113,8 @@ func (s *selection) byID(ctx context.Context) (Page, error) {
 			if err := ctx.Err(); err != nil {
 				return Page{}, err
 			}
-			items, err := s.choose(form{origin, id})
-			if err != nil {
+			if err := s.ofObject(ctx, form{origin, id}, &found); err != nil {
 				return Page{}, err
-			}
-			for _, it := range items {
-				if s.in(it.Place.Added) && s.wants(it.Type) {
-					found = append(found, it)
-				}
 			}
 		}
 	}
@@ -130,6 +127,44 @@ func (s *selection) byID(ctx context.Context) (Page, error) {
 		page.Next = page.Items[n-1].Place.Added
 	}
 	return page, nil
+}
+
+// ofObject adds the versions of an object that are asked for. Of more than a page
+// holds it keeps those that were added first.
+func (s *selection) ofObject(ctx context.Context, f form, found *[]Item) error {
+	typ := (&described{id: f.id}).typ()
+	if !s.wants(typ) {
+		return nil
+	}
+	most := 2*s.q.Limit + 64
+	return s.eachVersion(ctx, f, func(v *shownVersion) error {
+		p := v.first
+		if v.again != (storedPlace{}) {
+			p = v.again
+		}
+		if p.added <= s.q.After {
+			return nil
+		}
+		text := v.key
+		if v.unversioned() {
+			text = addedText(p.added)
+		}
+		wanted, err := s.wantsShown(ctx, f, v, text)
+		if err != nil || !wanted {
+			return err
+		}
+		it, err := s.item(p)
+		if *found = append(*found, it); len(*found) > most {
+			*found = earliest(*found, s.q.Limit+1)
+		}
+		return err
+	})
+}
+
+// earliest keeps so many of the items that were added first.
+func earliest(items []Item, n int) []Item {
+	slices.SortFunc(items, func(a, b Item) int { return cmp.Compare(a.Place.Added, b.Place.Added) })
+	return items[:min(n, len(items))]
 }
 
 // scan goes through the streams of a view side by side, by date_added.
@@ -145,8 +180,9 @@ func (s *selection) scan(ctx context.Context) (page Page, err error) {
 			return Page{}, err
 		}
 	}
+	s.q.After = max(s.q.After, s.v.Since)
 	page = Page{Next: s.q.After, Items: make([]Item, 0, min(s.q.Limit, 1024))}
-	for work := 0; ; work++ {
+	for ; ; s.work++ {
 		r := runs.first()
 		if r == nil {
 			return page, nil
@@ -155,13 +191,13 @@ func (s *selection) scan(ctx context.Context) (page Page, err error) {
 		if s.q.Until > 0 && d.added > s.q.Until {
 			return page, nil
 		}
-		if len(page.Items) == s.q.Limit || work >= workPerPage {
+		if len(page.Items) == s.q.Limit || s.work >= workPerPage {
 			// What follows may all be passed over; then the next page is empty.
-			more, err := s.anyLeft(ctx, &runs, work)
+			more, err := s.anyLeft(ctx, &runs)
 			page.More = more
 			return page, err
 		}
-		it, ok, err := s.take(r, d)
+		it, ok, err := s.take(ctx, r, d)
 		if err != nil {
 			return page, err
 		}
@@ -172,7 +208,7 @@ func (s *selection) scan(ctx context.Context) (page Page, err error) {
 		if err := r.next(); err != nil {
 			return page, err
 		}
-		if work%4096 == 4095 && ctx.Err() != nil {
+		if s.work%4096 == 4095 && ctx.Err() != nil {
 			return page, ctx.Err()
 		}
 	}
@@ -180,8 +216,8 @@ func (s *selection) scan(ctx context.Context) (page Page, err error) {
 
 // anyLeft goes on until it finds what the next page would hold, or the work for
 // one page is done: then there may be more.
-func (s *selection) anyLeft(ctx context.Context, runs *runs, work int) (bool, error) {
-	for ; work < workPerPage; work++ {
+func (s *selection) anyLeft(ctx context.Context, runs *runs) (bool, error) {
+	for ; s.work < workPerPage; s.work++ {
 		r := runs.first()
 		if r == nil {
 			return false, nil
@@ -190,13 +226,13 @@ func (s *selection) anyLeft(ctx context.Context, runs *runs, work int) (bool, er
 		if s.q.Until > 0 && d.added > s.q.Until {
 			return false, nil
 		}
-		if _, ok, err := s.take(r, d); ok || err != nil {
+		if _, ok, err := s.take(ctx, r, d); ok || err != nil {
 			return ok, err
 		}
 		if err := r.next(); err != nil {
 			return false, err
 		}
-		if work%4096 == 4095 && ctx.Err() != nil {
+		if s.work%4096 == 4095 && ctx.Err() != nil {
 			return false, ctx.Err()
 		}
 	}
@@ -204,7 +240,7 @@ func (s *selection) anyLeft(ctx context.Context, runs *runs, work int) (bool, er
 }
 
 // take returns an object of a run if the page wants it.
-func (s *selection) take(r *streamRun, d *described) (Item, bool, error) {
+func (s *selection) take(ctx context.Context, r *streamRun, d *described) (Item, bool, error) {
 	if d.added <= s.q.After || s.v.Origin != "" && s.v.Origin != d.origin || !s.wants(d.typ()) {
 		return Item{}, false, nil
 	}
@@ -217,16 +253,13 @@ func (s *selection) take(r *streamRun, d *described) (Item, bool, error) {
 		// It is its own first and last.
 		return it, s.wantsSpec(d.spec) && s.wantsVersion(it, true, true), nil
 	}
-	chosen, err := s.choose(form{d.origin, d.id})
-	if err != nil {
+	f := form{d.origin, d.id}
+	v, here, err := s.here(ctx, f, &it, storedPlace{stream: r.part.no, seq: r.seq, index: d.index})
+	if err != nil || !here {
 		return Item{}, false, err
 	}
-	for _, c := range chosen {
-		if c.Place.Stream == r.part.Stream && c.Place.Seq == r.seq && c.Place.Index == d.index {
-			return c, true, nil
-		}
-	}
-	return Item{}, false, nil
+	wanted, err := s.wantsShown(ctx, f, &v, it.Version)
+	return it, wanted, err
 }
 
 func itemOf(stream string, seq uint64, d *described) Item {

@@ -2,11 +2,9 @@ package catalog
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -27,8 +25,10 @@ type selection struct {
 	// instants are the timestamps among q.Versions.
 	first, last, all bool
 	instants         []string
-	chosen           map[form][]Item
-	read             itemRead
+	standings        map[form]*standing
+	// work is what was looked at, in objects.
+	work int
+	read itemRead
 }
 
 type stretch struct {
@@ -37,7 +37,7 @@ type stretch struct {
 }
 
 func newSelection(x *Index, v View, q Query) *selection {
-	s := &selection{x: x, v: v, q: q, names: x.names.Load(), from: map[uint32]uint64{}, chosen: map[form][]Item{}}
+	s := &selection{x: x, v: v, q: q, names: x.names.Load(), from: map[uint32]uint64{}, standings: map[form]*standing{}}
 	for _, p := range v.Parts {
 		if no, known := s.names.streams.numbers[p.Stream]; known {
 			s.parts = append(s.parts, stretch{p, no})
@@ -60,10 +60,6 @@ func newSelection(x *Index, v View, q Query) *selection {
 	return s
 }
 
-func (s *selection) in(added int64) bool {
-	return added > s.q.After && (s.q.Until == 0 || added <= s.q.Until)
-}
-
 func (s *selection) wants(typ string) bool {
 	return (len(s.q.Types) == 0 || slices.Contains(s.q.Types, typ)) && (s.v.Type == "" || s.v.Type == typ)
 }
@@ -74,108 +70,6 @@ func (s *selection) wantsSpec(spec string) bool {
 
 func (s *selection) wantsVersion(it Item, first, last bool) bool {
 	return s.all || s.first && first || s.last && last || slices.Contains(s.instants, stix.Instant(it.Version))
-}
-
-// version is one version of an object that the view shows.
-type version struct {
-	key   string
-	shown []storedPlace // by date_added
-	Item
-	revoked bool // this very version
-}
-
-// choose returns the places at which an object is told, at most one for each
-// version: which versions count, and where each stands first, in this view.
-func (s *selection) choose(f form) ([]Item, error) {
-	if items, done := s.chosen[f]; done {
-		return items, nil
-	}
-	versions, err := s.versions(f)
-	if err != nil {
-		return nil, err
-	}
-	specs := s.q.SpecVersions
-	if len(specs) == 0 {
-		latest := ""
-		for i := range versions {
-			latest = max(latest, versions[i].SpecVersion)
-		}
-		specs = []string{latest}
-	}
-	versions = slices.DeleteFunc(versions, func(v version) bool { return !slices.Contains(specs, v.SpecVersion) })
-	slices.SortFunc(versions, func(a, b version) int { return compareVersions(&a, &b) })
-	var items []Item
-	for i := range versions {
-		v := &versions[i]
-		if !s.wantsVersion(v.Item, i == 0, i == len(versions)-1) {
-			continue
-		}
-		items = append(items, v.Item)
-		if again, err := s.again(v); err != nil {
-			return nil, err
-		} else if again != nil {
-			items = append(items, *again)
-		}
-	}
-	s.chosen[f] = items
-	return items, nil
-}
-
-// again is a further place of a version whose first is behind the cursor.
-func (s *selection) again(v *version) (*Item, error) {
-	if !s.q.Repeat || v.Place.Added > s.q.After {
-		return nil, nil
-	}
-	for _, p := range v.shown[1:] {
-		if p.added > s.q.After {
-			it, err := s.item(p)
-			return &it, err
-		}
-	}
-	return nil, nil
-}
-
-// compareVersions orders the versions of an object: by their instants, and
-// forms of what has no versions by when they came.
-func compareVersions(a, b *version) int {
-	if a.Unversioned || b.Unversioned {
-		return cmp.Compare(a.Place.Added, b.Place.Added)
-	}
-	// Of two instants that agree as far as the shorter goes, that is the earlier.
-	return cmp.Or(strings.Compare(strings.TrimSuffix(a.key, "Z"), strings.TrimSuffix(b.key, "Z")),
-		cmp.Compare(a.Place.Added, b.Place.Added))
-}
-
-// versions returns those versions of an object that the view shows.
-func (s *selection) versions(f form) (out []version, err error) {
-	add := func(key string, st *stored) error {
-		shown := slices.DeleteFunc(slices.Clone(st.places), func(p storedPlace) bool {
-			from, open := s.from[p.stream]
-			return !open || p.seq < from || s.q.Until > 0 && p.added > s.q.Until
-		})
-		if len(shown) == 0 {
-			return nil
-		}
-		slices.SortFunc(shown, func(a, b storedPlace) int { return cmp.Compare(a.added, b.added) })
-		it, err := s.item(shown[0])
-		out = append(out, version{key, shown, it, st.own.Revoked != ""})
-		return err
-	}
-	newest, err := s.x.newest(Key{Origin: f.origin, ID: f.id})
-	if err == nil && newest != nil {
-		err = add(newest.own.Latest, newest)
-	}
-	if err != nil || !s.x.holdsVersions(f) {
-		return out, err
-	}
-	err = scan(s.x.db, func(key string, v []byte) error {
-		var st stored
-		if err := st.decode(v); err != nil {
-			return err
-		}
-		return add(key, &st)
-	}, kindObject, f.origin, f.id)
-	return out, err
 }
 
 // holdsVersions is false if there is certainly no key of a version of an object,

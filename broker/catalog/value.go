@@ -35,6 +35,8 @@ type stored struct {
 	newest    bool
 	all       stix.Lineage
 	forgotten uint32
+	// old is true of an object of a specification before 2.1.
+	old bool
 }
 
 // Flags of a value.
@@ -42,6 +44,7 @@ const (
 	hasOwn    = 1 << iota // own is not zero
 	isNewest              // newest is true, and forgotten follows
 	allDiffer             // all is not the same as own, and follows
+	isOld                 // old is true
 )
 
 type storedPlace struct {
@@ -65,6 +68,9 @@ func (s *stored) flags() (f byte) {
 		if s.all != s.own {
 			f |= allDiffer
 		}
+	}
+	if s.old {
+		f |= isOld
 	}
 	return f
 }
@@ -105,10 +111,11 @@ func (s *stored) append(b []byte) []byte {
 // decode reads a value, strictly: what is left over, out of bounds or missing
 // is an error that is errFormat.
 func (s *stored) decode(b []byte) error {
-	if len(b) < 2+len(s.hash) || b[0] != valueVersion || b[1] > hasOwn|isNewest|allDiffer {
+	if len(b) < 2+len(s.hash) || b[0] != valueVersion || b[1] > hasOwn|isNewest|allDiffer|isOld {
 		return fmt.Errorf("%w: head of a value of %d bytes", errFormat, len(b))
 	}
 	f := b[1]
+	s.old = f&isOld != 0
 	copy(s.hash[:], b[2:])
 	r := varints{b: b[2+len(s.hash):]}
 	if f&hasOwn != 0 {

@@ -127,7 +127,7 @@ func (v *Verification) object(s *verified, r *Record) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(e.Places, r.Place) || st.own != r.Lineage {
+	if !slices.Contains(e.Places, r.Place) || st.own != r.Lineage || st.old != r.old() {
 		v.differs("%s: the catalogue knows it elsewhere, or in another way", at)
 		return nil
 	}
