@@ -153,12 +153,26 @@ func (x *Index) describe(b *pebble.Batch, streamNo uint32, beyond uint64, record
 		if err := b.Set(x.writer.buf, m.append(nil), nil); err != nil {
 			return err
 		}
-		if err := x.countMessage(streamNo, m); err != nil {
+		if err := errors.Join(x.writeOrigins(b, streamNo, r.Place.Seq, m), x.countMessage(streamNo, m)); err != nil {
 			return err
 		}
 		m = m[:0]
 	}
 	return x.writeCounts(b)
+}
+
+// writeOrigins files a message under the origins of its objects, so that what one
+// member published is found without going by what others did.
+func (x *Index) writeOrigins(b *pebble.Batch, streamNo uint32, seq uint64, m listing) (err error) {
+	for _, origin := range m.origins() {
+		if x.writer.buf, err = appendOfKey(x.writer.buf[:0], origin, streamNo, seq); err != nil {
+			return err
+		}
+		if err := b.Set(x.writer.buf, binary.AppendVarint(nil, m[0].added), nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // check refuses a record that does not belong into this call.
@@ -352,6 +366,15 @@ func (x *Index) Forget(stream string) error {
 		for _, kind := range []byte{kindMessage, kindMark, kindCount} {
 			lower := binary.BigEndian.AppendUint32([]byte{kind}, n.streams.numbers[stream])
 			if err := b.DeleteRange(lower, after(lower), nil); err != nil {
+				return err
+			}
+		}
+		for _, origin := range n.origins {
+			lower, err := appendOfKey(nil, origin, n.streams.numbers[stream], 0)
+			if err != nil {
+				return err
+			}
+			if err := b.DeleteRange(lower, after(lower[:len(lower)-8]), nil); err != nil {
 				return err
 			}
 		}

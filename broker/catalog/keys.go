@@ -23,6 +23,8 @@ import (
 //	v <kind> <value> <stream no.> <sequence> <index>
 //	                                       -> what an object says of a value (observed.go)
 //	k <stream no.> <origin> <type> <day>   -> number of objects (count.go)
+//	y <origin> <stream no.> <sequence>     -> when the message's first object was
+//	                                          added; it has objects of the origin
 //	i <origin>                             -> nothing; an origin
 //	w <length of prefix>                   -> nothing; some network named has it
 //	p <stream>                             -> position
@@ -42,6 +44,7 @@ const (
 	kindValue      = 'v'
 	kindCount      = 'k'
 	kindOrigin     = 'i'
+	kindOf         = 'y'
 	kindNetwork    = 'w'
 )
 

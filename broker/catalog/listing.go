@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -287,10 +288,27 @@ func appendMessageKey(b []byte, kind byte, stream uint32, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, seq)
 }
 
+// appendOfKey appends the key of a message among those of an origin.
+func appendOfKey(b []byte, origin string, stream uint32, seq uint64) ([]byte, error) {
+	b, err := appendNames(append(b, kindOf), origin)
+	b = binary.BigEndian.AppendUint32(append(b, 0), stream)
+	return binary.BigEndian.AppendUint64(b, seq), err
+}
+
+// origins are those of a message's objects: one, of a message of the hub's.
+func (m listing) origins() (out []string) {
+	for i := range m {
+		if i == 0 || m[i].origin != m[i-1].origin && !slices.Contains(out, m[i].origin) {
+			out = append(out, m[i].origin)
+		}
+	}
+	return out
+}
+
 func appendMarkKey(b []byte, p *storedPlace) []byte {
 	b = appendMessageKey(b, kindMark, p.stream, p.seq)
 	return binary.BigEndian.AppendUint32(b, uint32(p.index))
 }
 
-// seqOf reads the sequence off the key of a message or a mark.
-func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[5:]) }
+// seqOf reads the sequence off the key of a message, which ends in it.
+func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }

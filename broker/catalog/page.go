@@ -172,7 +172,7 @@ func (s *selection) scan(ctx context.Context) (page Page, err error) {
 	var runs runs
 	defer func() { err = errors.Join(err, runs.close()) }()
 	for _, p := range s.parts {
-		r, err := s.x.openRun(p, s.q.After)
+		r, err := s.x.openRun(p, s.v.Origin, s.q.After)
 		if r != nil {
 			runs = append(runs, r)
 		}

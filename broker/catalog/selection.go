@@ -39,6 +39,9 @@ type stretch struct {
 func newSelection(x *Index, v View, q Query) *selection {
 	s := &selection{x: x, v: v, q: q, names: x.names.Load(), from: map[uint32]uint64{}, standings: map[form]*standing{}}
 	for _, p := range v.Parts {
+		if v.Origin != "" && !slices.Contains(s.names.origins, v.Origin) {
+			break // it has published nothing
+		}
 		if no, known := s.names.streams.numbers[p.Stream]; known {
 			s.parts = append(s.parts, stretch{p, no})
 			s.from[no] = p.From
@@ -123,6 +126,7 @@ func addedText(micros int64) string {
 // streamRun goes through the messages of a stream from a date_added on.
 type streamRun struct {
 	part    stretch
+	origin  string // whose messages it goes through, "" for all
 	db      *pebble.DB
 	it      *pebble.Iterator
 	seq     uint64
@@ -134,15 +138,14 @@ type streamRun struct {
 
 // openRun returns a run that stands at the first object added after a time, nil
 // if there is none.
-func (x *Index) openRun(p stretch, after int64) (*streamRun, error) {
+func (x *Index) openRun(p stretch, origin string, after int64) (*streamRun, error) {
 	at := x.position(p.Stream)
 	if at.lastAdded <= after {
 		return nil, nil
 	}
-	r := &streamRun{part: p, db: x.db}
-	upper := appendMessageKey(nil, kindMessage, p.no, at.seq+1)
+	r := &streamRun{part: p, origin: origin, db: x.db}
 	var err error
-	if r.it, err = x.db.NewIter(&pebble.IterOptions{LowerBound: r.key(p.From), UpperBound: upper}); err != nil {
+	if r.it, err = x.db.NewIter(&pebble.IterOptions{LowerBound: r.key(p.From), UpperBound: r.key(at.seq + 1)}); err != nil {
 		return nil, err
 	}
 	found, err := r.seek(after, p.From, at.seq)
@@ -158,8 +161,16 @@ func (x *Index) openRun(p stretch, after int64) (*streamRun, error) {
 	return r, nil
 }
 
+// key is where a message stands: among all of its stream, or of its origin's.
 func (r *streamRun) key(seq uint64) []byte {
-	return appendMessageKey(nil, kindMessage, r.part.no, seq)
+	if r.origin == "" {
+		return appendMessageKey(nil, kindMessage, r.part.no, seq)
+	}
+	key, err := appendOfKey(nil, r.origin, r.part.no, seq)
+	if err != nil {
+		return nil // no origin is named so, and newSelection has looked
+	}
+	return key
 }
 
 // seek goes to the last message that begins no later than a time, else to the
@@ -195,16 +206,27 @@ func (r *streamRun) firstAdded() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return firstAdded(v)
+	if r.origin == "" {
+		return firstAdded(v)
+	}
+	read := varints{b: v}
+	added := read.varint()
+	if read.bad || len(read.b) != 0 {
+		return 0, fmt.Errorf("%w: a message of an origin", errFormat)
+	}
+	return added, nil
 }
 
 // load reads the message that the iterator stands at.
 func (r *streamRun) load() error {
+	r.seq, r.at = seqOf(r.it.Key()), 0
 	v, err := r.it.ValueAndErr()
+	if err == nil && r.origin != "" {
+		v, err = value(r.db, appendMessageKey(nil, kindMessage, r.part.no, r.seq))
+	}
 	if err != nil {
 		return err
 	}
-	r.seq, r.at = seqOf(r.it.Key()), 0
 	if r.listing, err = decodeListing(v); err == nil && len(r.listing) == 0 {
 		err = fmt.Errorf("%w: message %d without objects", errFormat, r.seq)
 	}

@@ -33,6 +33,8 @@ type verified struct {
 	no                       uint32
 	through                  uint64
 	messages, places, values uint64
+	filed                    uint64 // messages under their origins
+	added                    int64  // the last date_added
 	counts                   map[string]uint64
 }
 
@@ -83,9 +85,13 @@ func (v *Verification) Stream(ctx context.Context, src Source, stream string, pr
 }
 
 func (v *Verification) message(s *verified, seq uint64, records []Record) error {
+	if len(records) == 0 {
+		return nil
+	}
 	var want listing
 	for i := range records {
 		r := &records[i]
+		s.added = max(s.added, r.Place.Added)
 		d := r.described()
 		want = append(want, d)
 		key, err := appendCountKey(nil, s.no, &d)
@@ -100,6 +106,20 @@ func (v *Verification) message(s *verified, seq uint64, records []Record) error 
 	value, err := value(v.x.db, appendMessageKey(nil, kindMessage, s.no, seq))
 	if err != nil {
 		return err
+	}
+	for _, origin := range want.origins() {
+		s.filed++
+		key, err := appendOfKey(nil, origin, s.no, seq)
+		if err != nil {
+			return err
+		}
+		there, err := v.has(key)
+		if err != nil {
+			return err
+		}
+		if !there || !slices.Contains(v.x.names.Load().origins, origin) {
+			v.differs("%s message %d: the catalogue does not find it by its origin", records[0].Place.Stream, seq)
+		}
 	}
 	if !bytes.Equal(value, want.append(nil)) {
 		v.differs("%s message %d: the catalogue does not list the objects that are in it", records[0].Place.Stream, seq)
@@ -151,10 +171,17 @@ func (v *Verification) object(s *verified, r *Record) error {
 	}
 	for i := range r.Values.Keys {
 		k := &r.Values.Keys[i]
+		if bits, network := networkBits(k); network && !v.x.names.Load().networks[bits] {
+			v.differs("%s: the catalogue does not look for networks of this length", at)
+		}
 		v.Values++
 		s.values++
 		said := said{k.Role, r.Values.ValidFrom, r.Values.ValidUntil, r.Values.Revoked}
-		got, err := value(v.x.db, appendPlaceKey(appendValue(nil, k.Kind, k.Bytes), &place))
+		prefix := appendValue(nil, k.Kind, k.Bytes)
+		if v.x.filter.lacks(prefix) {
+			v.differs("%s: the catalogue's filter lacks a value that it names", at)
+		}
+		got, err := value(v.x.db, appendPlaceKey(prefix, &place))
 		if err != nil {
 			return err
 		}
@@ -228,6 +255,13 @@ func (v *Verification) Finish(ctx context.Context) error {
 			return ctx.Err()
 		}
 		switch key[0] {
+		case kindOf:
+			if len(key) < 13 {
+				return fmt.Errorf("%w: key of a message of an origin", errFormat)
+			}
+			if no := binary.BigEndian.Uint32(key[len(key)-12:]); within(no, seqOf(key)) {
+				of(no).filed++
+			}
 		case kindMessage:
 			if no := binary.BigEndian.Uint32(key[1:]); within(no, seqOf(key)) {
 				of(no).messages++
@@ -275,10 +309,13 @@ func (v *Verification) Finish(ctx context.Context) error {
 	}
 	for no, want := range byNo {
 		have := of(no)
-		for what, n := range map[string][2]uint64{"messages": {have.messages, want.messages}, "places of objects": {have.places, want.places}, "values": {have.values, want.values}} {
+		for what, n := range map[string][2]uint64{"messages": {have.messages, want.messages}, "places of objects": {have.places, want.places}, "values": {have.values, want.values}, "messages by origin": {have.filed, want.filed}} {
 			if n[0] != n[1] {
 				v.differs("%s: the catalogue has %d %s, and the stream %d", names[no], n[0], what, n[1])
 			}
+		}
+		if at := v.x.position(names[no]); at.seq == want.through && at.lastAdded != want.added {
+			v.differs("%s: the catalogue takes another date_added for the last", names[no])
 		}
 		if len(want.counts) > 0 && v.x.position(names[no]).seq == want.through {
 			v.differs("%s: %d numbers of objects are missing", names[no], len(want.counts))
