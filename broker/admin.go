@@ -50,7 +50,7 @@ func (h *Hub) AddMember(ctx context.Context, m policy.Member) error {
 		if err != nil && !missing(err) {
 			return err
 		}
-		m.RedStart = last + 1
+		m.RedStart, m.Since = last+1, h.writers.clock.now()
 		d.Members[m.Name] = &m
 		return nil
 	})
@@ -72,9 +72,9 @@ func (h *Hub) EditMember(ctx context.Context, name string, edit func(*policy.Mem
 		if err != nil {
 			return err
 		}
-		suspended, red := m.Suspended, m.RedStart
+		suspended, red, since := m.Suspended, m.RedStart, m.Since
 		edit(m)
-		m.Name, m.Suspended, m.RedStart = name, suspended, red
+		m.Name, m.Suspended, m.RedStart, m.Since = name, suspended, red, since
 		if no := d.CheckIdentities(name, m.Identities); no != nil {
 			return refused(no)
 		}

@@ -54,8 +54,8 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 	"catalog.verify": ask(func(h *Hub, _ context.Context, q api.CatalogVerify) (any, error) {
 		return h.VerifyCatalogue(q.Begin), nil
 	}),
-	"catalog.counts": ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) {
-		counts, err := h.Counts()
+	"catalog.counts": ask(func(h *Hub, _ context.Context, q api.CatalogCounts) (any, error) {
+		counts, err := h.Counts(q.By)
 		return api.ObjectCounts{Counts: counts}, err
 	}),
 	"route":  ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),

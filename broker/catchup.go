@@ -91,6 +91,7 @@ func (h *Hub) catchUp(ctx context.Context, stream string) (last uint64, objects 
 	}
 	if at > last {
 		h.log.Warn("the index is ahead of its stream and is built again for it", "stream", stream, "index", at, "stream_last", last)
+		h.messages.drop(stream)
 		if err := h.index.Forget(stream); err != nil {
 			return 0, 0, fmt.Errorf("forgetting %s: %w", stream, err)
 		}

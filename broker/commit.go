@@ -142,14 +142,37 @@ func (w *writer) nudge() {
 
 func (w *writer) run(ctx context.Context) {
 	defer close(w.flight)
+	again := time.NewTicker(settleEvery)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.wake:
+		case <-again.C:
+			w.settleDoubts(ctx)
 		}
 		for w.step(ctx) {
 		}
+	}
+}
+
+// settleEvery is how often a writer that gave a write up asks what became of it.
+const settleEvery = time.Second
+
+// settleDoubts finds out what became of writes that were given up, where nobody
+// has come since whose own would have: their stamps hold the watermark of all
+// streams back.
+func (w *writer) settleDoubts(ctx context.Context) {
+	w.mu.Lock()
+	doubted := w.stale && len(w.doubted) > 0 && len(w.failed)+len(w.pending) == 0
+	w.mu.Unlock()
+	if !doubted {
+		return
+	}
+	w.inHand.Wait()
+	if err := w.catchUp(ctx); err == nil {
+		w.undoubt()
 	}
 }
 

@@ -48,3 +48,13 @@ func (h *Hub) WidenedUser(seat string) (nats.Option, error) {
 	token, err := uc.Encode(signer)
 	return userOption(token, user), err
 }
+
+// GiveUp makes the writer of a stream as it is when a write of it was given up: it
+// has a stamp of which nobody knows what became.
+func (h *Hub) GiveUp(stream string) {
+	w := h.writers.of(stream)
+	stamp := h.writers.clock.next(1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stale, w.doubted = true, append(w.doubted, stamp)
+}

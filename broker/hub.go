@@ -37,7 +37,8 @@ type Hub struct {
 	region atomic.Pointer[policy.Region]
 	auth   *authenticator
 	// gate is held for reading while a seat is handed a durable, and for
-	// writing while a change takes durables away.
+	// writing while a change takes durables away. Readers that are handed objects
+	// pass it when they have them (inForce).
 	gate        sync.RWMutex
 	streamsMade sync.Map // stream name -> policy.Stream
 

@@ -38,9 +38,11 @@ func (h *Hub) Lookup(ctx context.Context, account string, q api.LookupRequest) (
 	if err := checkLookup(&q); err != nil {
 		return api.Lookup{}, err
 	}
-	h.gate.RLock()
-	defer h.gate.RUnlock()
-	r := h.Region()
+	return inForce(ctx, h, func(r *policy.Region) (api.Lookup, error) { return h.lookupIn(ctx, r, account, q) })
+}
+
+// lookupIn answers Lookup by one state of the directory.
+func (h *Hub) lookupIn(ctx context.Context, r *policy.Region, account string, q api.LookupRequest) (api.Lookup, error) {
 	l := lookup{h: h, q: q, places: map[string]policy.Stream{}, now: time.Now().UnixMicro(),
 		work: workPerLookup, bytes: min(lookupBytes, h.cfg.Limits.PayloadBytes/2)}
 	l.open(r, collectionsOf(r, account), account == "")

@@ -73,9 +73,10 @@ func (w *writer) mend(ctx context.Context) {
 	}
 }
 
-// undoubt settles the stamps of rounds that failed: what of them was stored is in
-// the index, and the rest was written again in its place, so that the engine would
-// refuse it now.
+// undoubt settles the stamps of rounds that failed, once the stream was caught up
+// with: what of them was stored is in the index. The rest was written again in its
+// place, so that the engine would refuse it now, or given up; then the engine has
+// answered a later question, and nothing of them is on its way any more.
 func (w *writer) undoubt() {
 	w.mu.Lock()
 	stamps := w.doubted

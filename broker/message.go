@@ -90,6 +90,14 @@ func (c *clock) next(n int) int64 {
 	return first
 }
 
+// now is a time that every later stamp is after.
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = max(time.Now().UnixMicro(), c.last)
+	return time.UnixMicro(c.last).UTC()
+}
+
 // settle ends reservations: what they stamped is in the index, or will never be
 // stored.
 func (c *clock) settle(firsts ...int64) {

@@ -121,3 +121,18 @@ func (c *messages) keep(at messageAt, data []byte) {
 		c.bytes -= len(old.data)
 	}
 }
+
+// drop forgets what was read of a stream that is read anew.
+func (c *messages) drop(stream string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.order.Front(); e != nil; {
+		next := e.Next()
+		if m, ok := e.Value.(*keptMessage); ok && m.at.stream == stream {
+			c.order.Remove(e)
+			delete(c.byAt, m.at)
+			c.bytes -= len(m.data)
+		}
+		e = next
+	}
+}

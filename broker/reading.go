@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
@@ -44,9 +45,49 @@ var (
 // Errors are *api.Error: not-found (no such collection for this caller),
 // unavailable (the catalogue or the store cannot answer now).
 func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Collection) *policy.Collection, q catalog.Query, withBytes bool) (Reading, error) {
-	h.gate.RLock()
+	return inForce(ctx, h, func(r *policy.Region) (Reading, error) {
+		return h.readIn(ctx, r, account, pick, q, withBytes)
+	})
+}
+
+// rereads is how often a question is answered anew because the directory changed
+// meanwhile.
+const rereads = 20
+
+// inForce answers a question by the directory that is in force when the answer is
+// complete: whoever loses a right has lost it when the change is acknowledged. The
+// gate is not held while the answer is made, so that no reader keeps a change
+// waiting.
+func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T, error)) (T, error) {
+	var none T
+	for range rereads {
+		r := h.Region()
+		out, err := answer(r)
+		if good, gone := h.stillIn(ctx, r); gone != nil {
+			return none, gone
+		} else if good {
+			return out, err
+		}
+	}
+	return none, errCatalogue
+}
+
+// stillIn waits for a change of the directory that is under way, and tells whether
+// this is still the one in force.
+func (h *Hub) stillIn(ctx context.Context, r *policy.Region) (bool, error) {
+	for !h.gate.TryRLock() {
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
 	defer h.gate.RUnlock()
-	r := h.Region()
+	return h.Region() == r, nil
+}
+
+// readIn answers Read by one state of the directory.
+func (h *Hub) readIn(ctx context.Context, r *policy.Region, account string, pick func([]policy.Collection) *policy.Collection, q catalog.Query, withBytes bool) (Reading, error) {
 	c := pick(collectionsOf(r, account))
 	if c == nil || !c.Read {
 		return Reading{}, errNoCollection
@@ -60,9 +101,7 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 	if err != nil {
 		return Reading{}, h.unanswered(ctx, "reading a page", err)
 	}
-	if withBytes {
-		page = shortened(page)
-	}
+	page = shortened(page)
 	out := Reading{Page: page}
 	if withBytes {
 		if out.Runs, err = h.runs(ctx, page.Items); err != nil {
@@ -72,15 +111,27 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 	return out, nil
 }
 
-// maxReadBytes bounds the objects of one page: a thousand may have a GiB.
-const maxReadBytes = 8 << 20
+// Bounds of one page: of its objects, of which a thousand may have a GiB, and of
+// the messages that must be read for them, which are larger than what is known of
+// them here.
+const (
+	maxReadBytes    = 8 << 20
+	maxMessageBytes = 64 << 20
+)
 
-// shortened ends a page where its objects become more than one answer should
-// hold; the first is always in it.
+// shortened ends a page where it becomes more than one answer should hold or
+// cost; the first object is always in it. It does so as well where the bytes are
+// not asked for, so that a page is the same page then.
 func shortened(p catalog.Page) catalog.Page {
-	size := 0
+	size, messages := 0, 0
 	for i := range p.Items {
-		if size += p.Items[i].Length; size > maxReadBytes && i > 0 {
+		it := &p.Items[i]
+		size += it.Length
+		messages += it.Length
+		if i == 0 || it.Place.Seq != p.Items[i-1].Place.Seq || it.Place.Stream != p.Items[i-1].Place.Stream {
+			messages += it.Offset
+		}
+		if (size > maxReadBytes || messages > maxMessageBytes) && i > 0 {
 			p.Items, p.More, p.Next = p.Items[:i], true, p.Items[i-1].Place.Added
 			break
 		}
@@ -118,6 +169,9 @@ func collectionsOf(r *policy.Region, account string) []policy.Collection {
 // viewOf spells a collection as the catalogue knows streams.
 func viewOf(r *policy.Region, c *policy.Collection) catalog.View {
 	v := catalog.View{Origin: c.Origin, Type: c.Type}
+	if !c.Since.IsZero() {
+		v.Since = c.Since.UnixMicro()
+	}
 	for _, s := range c.Sources {
 		v.Parts = append(v.Parts, catalog.Part{Stream: r.Name(s.Stream), From: s.From})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
@@ -250,4 +251,77 @@ func TestASubmissionForOneLevelRefusesTheOthers(t *testing.T) {
 	if _, err := h.Submit(t.Context(), broker.Submission{Account: s.account, Payload: bytes.Repeat([]byte(" "), 80<<20)}); err == nil || !strings.Contains(err.Error(), "payload-too-large") {
 		t.Errorf("%v", fmt.Sprint(err))
 	}
+}
+
+// A name that is enrolled again is another member: nothing of the former one's is
+// its own.
+func TestWhatAFormerMemberOfThatNamePublishedIsNotOnesOwn(t *testing.T) {
+	h := newTestHub(t)
+	var account string
+	for life := range 2 {
+		must(t, h.AddMember(t.Context(), policy.Member{Name: "acme"}))
+		must(t, h.Join(t.Context(), "asean", "acme", false))
+		s := h.seat("acme/feed", policy.Both, stix.Red)
+		account = s.account
+		if life == 1 {
+			if got := h.read(account, "own", 10); len(got) > 0 {
+				t.Errorf("a new member's own publications are %d", len(got))
+			}
+			got := ask[api.Receipts](s, api.SubjectReceipts, api.ReceiptsRequest{Objects: []api.ObjectVersion{{ID: "indicator--00000000-0000-4000-8000-000000000000", Version: "2026-01-01T00:00:00.000Z"}}})
+			if len(got.Objects) > 0 {
+				t.Errorf("a new member is told of %+v", got.Objects)
+			}
+		}
+		expect(t, "amber", s.submit(bundle(indicator(2*life, stix.Amber)), "asean"), "accepted amber asean")
+		expect(t, "red", s.submit(bundle(indicator(2*life+1, stix.Red)), "my"), "accepted red my")
+		if got := h.read(account, "own", 10); len(got) != 2 {
+			t.Errorf("its own publications are %d, not 2", len(got))
+		}
+		if life == 0 {
+			must(t, h.RemoveMember(t.Context(), "acme"))
+		}
+	}
+}
+
+// Many forms of one observable, and many versions of one object, cost their
+// submitter and whoever reads them no more than as many objects.
+func TestManyFormsAndVersionsOfOneObjectAreReadAsOthersAre(t *testing.T) {
+	h := newTestHub(t, func(c *broker.Config) { c.Limits.ObjectsPerSecond, c.Limits.SubmissionsPerSecond = 0, 0 })
+	s := h.seat("sg/feed", policy.Both, stix.Green)
+	const each = 4000
+	forms, versions := make([]string, each), make([]string, each)
+	for i := range each {
+		forms[i] = fmt.Sprintf(`{"type":"ipv4-addr","spec_version":"2.1","id":"ipv4-addr--00000000-0000-4000-8000-000000000001","value":"192.0.2.1","x_n":%d}`, i)
+		versions[i] = strings.Replace(indicator(1, stix.Green), `"modified":"2026-01-01T00:00:00.000Z"`, fmt.Sprintf(`"modified":"2026-01-01T00:%02d:%02d.%03dZ"`, i/60000, i/1000%60, i%1000), 1)
+	}
+	for _, objects := range [][]string{forms, versions} {
+		r, err := h.Submit(t.Context(), broker.Submission{Account: s.account, Payload: bundle(objects...), To: []string{"asean"}, Unmarked: stix.Green})
+		if err != nil || r.Accepted != each {
+			t.Fatal(err, r.Accepted, r.Refused)
+		}
+	}
+	if got := h.read(s.account, "everything", 1000); len(got) != 2*each {
+		t.Errorf("%d objects in all their versions", len(got))
+	}
+	for _, ids := range [][]string{nil, {"ipv4-addr--00000000-0000-4000-8000-000000000001", "indicator--00000000-0000-4000-8000-000000000001"}} {
+		got, err := h.Read(t.Context(), s.account, collection("everything"), catalog.Query{Limit: 10, IDs: ids}, true)
+		must(t, err)
+		if objects := objectsOf(t, got); !slices.Equal(objects, []string{forms[each-1], versions[each-1]}) {
+			t.Errorf("the latest of two objects: %q", objects)
+		}
+	}
+	h.agrees()
+}
+
+// A write that was given up in a stream where nobody writes any more holds back
+// what others show only until it is known what became of it.
+func TestAWriteThatWasGivenUpHoldsTheWatermarkBackForAMoment(t *testing.T) {
+	h := newTestHub(t)
+	s := h.seat("sg/feed", policy.Both, stix.Red)
+	expect(t, "before", s.submit(bundle(indicator(1, stix.Clear)), "region"), "accepted clear region")
+	h.GiveUp("CTI_LA_RED")
+	expect(t, "after", s.submit(bundle(indicator(2, stix.Clear)), "region"), "accepted clear region")
+	awaitTrue(t, patience, "everything shows what came after", func() bool {
+		return len(h.read(s.account, "everything", 10)) == 2
+	})
 }

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/selat-hub/selat/broker/api"
-	"github.com/selat-hub/selat/stix"
 )
 
 // verifying is the one comparison of the catalogue with the streams that may be
@@ -75,28 +75,43 @@ func (h *Hub) verify(ctx context.Context) {
 	}
 }
 
-// Counts tells how many objects each member published, by type, level and day
-// (UTC): every object once for each audience it is stored for. Audiences are not
+// Counts tells how many objects are stored for the audiences of today, each once
+// for each of them, by any of member, tlp, type and day (UTC). Audiences are not
 // told, so that nothing says who received RED.
-func (h *Hub) Counts() ([]api.ObjectCount, error) {
-	r := h.Region()
-	type group struct {
-		member, typ, day string
-		level            stix.Level
+func (h *Hub) Counts(by []string) ([]api.ObjectCount, error) {
+	for _, b := range by {
+		if !slices.Contains(api.CountBy, b) {
+			return nil, invalid("objects are not counted by %q: use %s", b, strings.Join(api.CountBy, ", "))
+		}
 	}
-	sums := map[group]uint64{}
+	r := h.Region()
+	sums := map[api.ObjectCount]uint64{}
 	for _, s := range r.Streams() {
 		counts, err := h.index.Counts(r.Name(s))
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range counts {
-			sums[group{c.Origin, c.Type, c.Day.Format("2006-01-02"), s.Level}] += c.Objects
+			var g api.ObjectCount
+			for _, b := range by {
+				switch b {
+				case "member":
+					g.Member = c.Origin
+				case "tlp":
+					g.Level = s.Level
+				case "type":
+					g.Type = c.Type
+				case "day":
+					g.Day = c.Day.Format("2006-01-02")
+				}
+			}
+			sums[g] += c.Objects
 		}
 	}
 	out := make([]api.ObjectCount, 0, len(sums))
 	for g, n := range sums {
-		out = append(out, api.ObjectCount{Member: g.member, Type: g.typ, Level: g.level, Day: g.day, Objects: n})
+		g.Objects = n
+		out = append(out, g)
 	}
 	slices.SortFunc(out, func(a, b api.ObjectCount) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Member, b.Member), cmp.Compare(a.Level, b.Level), cmp.Compare(a.Type, b.Type))

@@ -139,13 +139,21 @@ type CatalogVerification struct {
 	Error string `json:"error,omitempty"`
 }
 
-// ObjectCount is how many objects of one member, type and level were stored on
-// one day (UTC), each once for each audience.
+// CatalogCounts asks how many objects there are, by some of CountBy.
+type CatalogCounts struct {
+	By []string `json:"by"`
+}
+
+// CountBy is what objects are counted by.
+var CountBy = []string{"member", "tlp", "type", "day"}
+
+// ObjectCount is how many objects are stored, each once for each audience: of one
+// member, level, type and day (UTC), as far as they were counted by these.
 type ObjectCount struct {
-	Day     string     `json:"day"` // 2026-11-29
-	Member  string     `json:"member"`
-	Level   stix.Level `json:"tlp"`
-	Type    string     `json:"type"`
+	Day     string     `json:"day,omitempty"` // 2026-11-29
+	Member  string     `json:"member,omitempty"`
+	Level   stix.Level `json:"tlp,omitempty"`
+	Type    string     `json:"type,omitempty"`
 	Objects uint64     `json:"objects"`
 }
 

@@ -193,7 +193,7 @@ func (v *Verification) object(s *verified, r *Record) error {
 }
 
 // entry returns what is stored of a version, and how many places its object has
-// in all versions.
+// in all versions, two standing for any more.
 func (v *Verification) entry(r *Record) (found *stored, places int, err error) {
 	newest, err := v.x.newest(r.Key)
 	if err != nil {
@@ -205,14 +205,18 @@ func (v *Verification) entry(r *Record) (found *stored, places int, err error) {
 			found = newest
 		}
 	}
-	err = scan(v.x.db, func(key string, value []byte) error {
+	if found == nil {
+		if found, err = v.x.read(r.Key, appendObjectKey); err != nil {
+			return nil, 0, err
+		}
+	}
+	err = scan(v.x.db, func(_ string, value []byte) error {
 		var s stored
 		if err := s.decode(value); err != nil {
 			return err
 		}
-		places += len(s.places)
-		if key == r.Key.Version {
-			found = &s
+		if places += len(s.places); places > 1 {
+			return errStop
 		}
 		return nil
 	}, kindObject, r.Key.Origin, r.Key.ID)

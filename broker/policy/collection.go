@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/selat-hub/selat/stix"
 )
@@ -43,6 +44,8 @@ type Collection struct {
 	// be read has no sources.
 	Read, Write bool
 	Sources     []Source
+	// Since leaves out what was stored until then, whoever asks.
+	Since time.Time
 }
 
 // Collections lists what a seat may read from or write to: each audience and
@@ -55,6 +58,9 @@ func (r *Region) Collections(seat *Seat) []Collection {
 	}
 	var out []Collection
 	own := Collection{Kind: Own, Origin: seat.Member, Type: seat.FilterType, Read: true}
+	if m := r.Members[seat.Member]; m != nil {
+		own.Since = m.Since
+	}
 	all := Collection{Kind: Everything, Origin: seat.FilterOrigin, Type: seat.FilterType, Read: true}
 	ofOthers := seat.FilterOrigin != "" && seat.FilterOrigin != seat.Member
 	for _, s := range r.Streams() {
@@ -113,7 +119,8 @@ func (r *Region) MayWrite(seat *Seat, s Stream) bool {
 // member published there: the seat reads, its ceiling and its standing allow the
 // level, and the member is in that audience now. Of RED it is any inbox: the
 // member named the recipient. Start positions do not count, for what the member
-// published it had.
+// published it had; what a former member of that name did is left out
+// (Member.Since).
 func (r *Region) MayReadOwn(seat *Seat, s Stream) bool {
 	m := r.Members[seat.Member]
 	switch {

@@ -4,6 +4,7 @@
 // and obeys.
 //
 //   - read.go: may this seat read this stream, and from where on
+//   - collection.go: what may a caller read or write that is no NATS client
 //   - publish.go: where does an object of this level go, or why is it refused
 //   - supporting.go: what level objects without a marking travel under
 //   - explain.go: both, told for people, for every seat of the region
@@ -58,6 +59,9 @@ type Member struct {
 	AmberTo string `json:"amber_to,omitempty"`
 	// RedStart is the first sequence of the member's RED inbox it may read.
 	RedStart uint64 `json:"red_start,omitempty"`
+	// Since is when it was enrolled. What is older and bears its name was a former
+	// member's: it is not the member's own. Zero where there was none before.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Seat is one credential of one daemon or person of a member.

@@ -90,12 +90,12 @@ func newCatalogCountsCmd() *cobra.Command {
 	by := []string{"member", "tlp"}
 	cmd := verb("counts", "Count objects by member, type, level and day", arguments(), func(ctx context.Context, cmd *cobra.Command, a *admin, _ []string) error {
 		for _, b := range by {
-			if _, known := countColumns[b]; !known {
-				return usage(cmd, fmt.Errorf("%q cannot be counted by: use member, tlp, type and day", b))
+			if !slices.Contains(api.CountBy, b) {
+				return usage(cmd, fmt.Errorf("%q cannot be counted by: use %s", b, strings.Join(api.CountBy, ", ")))
 			}
 		}
 		var all api.ObjectCounts
-		if err := a.ask(ctx, "catalog.counts", struct{}{}, &all); err != nil {
+		if err := a.ask(ctx, "catalog.counts", api.CatalogCounts{By: by}, &all); err != nil {
 			return err
 		}
 		if wantsJSON(cmd) {
@@ -107,7 +107,7 @@ func newCatalogCountsCmd() *cobra.Command {
 for. Days are those of UTC on which the hub took them in. Who received RED is not
 told.`
 	cmd.Flags().StringSliceVar(&by, "by", by, "what to count by: member, tlp, type, day")
-	completeFlag(cmd, "by", "member", "tlp", "type", "day")
+	completeFlag(cmd, "by", api.CountBy...)
 	return cmd
 }
 
@@ -119,26 +119,17 @@ var countColumns = map[string]func(*api.ObjectCount) string{
 }
 
 func printCounts(cmd *cobra.Command, counts []api.ObjectCount, by []string) error {
-	sums := map[string]uint64{}
-	for i := range counts {
-		row := make([]string, len(by))
-		for j, b := range by {
-			row[j] = countColumns[b](&counts[i])
-		}
-		sums[strings.Join(row, "\x00")] += counts[i].Objects
-	}
-	keys := make([]string, 0, len(sums))
-	for k := range sums {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
 	heads := make([]string, len(by))
 	for i, b := range by {
 		heads[i] = strings.ToUpper(b)
 	}
 	t := newTable(cmd, append(heads, "OBJECTS")...)
-	for _, k := range keys {
-		t.row(append(strings.Split(k, "\x00"), fmt.Sprint(sums[k]))...)
+	for i := range counts {
+		row := make([]string, 0, len(by)+1)
+		for _, b := range by {
+			row = append(row, countColumns[b](&counts[i]))
+		}
+		t.row(append(row, fmt.Sprint(counts[i].Objects))...)
 	}
 	return t.flush()
 }
