@@ -69,11 +69,15 @@ func TestAFullDiskRefusesAndReadersGoOn(t *testing.T) {
 	ballast(t, filepath.Join(disk, "ballast"), 16<<20)
 	want := map[string]bool{}
 	var full *api.Receipt
+	var ready error
 	for n := 0; full == nil && n < 10_000; n++ {
 		o := bulky(n, 40<<10)
 		r := sg.submit(bundle(o), "region")
 		if r.Error != nil {
-			full = r
+			// What the store gives back at this moment may open it once more.
+			if ready = h.Ready(); ready != nil {
+				full = r
+			}
 		} else if r.Accepted == 1 {
 			want[o] = true
 		} else {
@@ -85,8 +89,8 @@ func TestAFullDiskRefusesAndReadersGoOn(t *testing.T) {
 	}
 	checkFinding(t, *full.Error)
 	t.Logf("%d objects of 40 KiB until the reserve was met; %d MiB left", len(want), diskFree(t, h)>>20)
-	if err := h.Ready(); err == nil || !strings.Contains(err.Error(), "MiB free") {
-		t.Errorf("ready on a full disk: %v", err)
+	if ready == nil || !strings.Contains(ready.Error(), "MiB free") {
+		t.Errorf("ready on a full disk: %v", ready)
 	}
 	if got := my.drain()["CTI_REGION_CLEAR"]; len(got) != len(want) {
 		t.Errorf("%d objects delivered from a full disk, %d were accepted", len(got), len(want))
