@@ -167,16 +167,7 @@ func outcomes(batch []sent, s *Status) []Outcome {
 	list(s.Failures, Refused)
 	list(s.Pendings, Unanswered)
 	list(s.Successes, Accepted)
-	// What no list has is what the counts leave for it, if that is one thing.
-	rest := Outcome{Unanswered, "the server does not say what became of it"}
-	switch failures, pendings := s.FailureCount-len(s.Failures), s.PendingCount-len(s.Pendings); {
-	case !s.Complete():
-		rest.Message = "the server has not decided yet"
-	case failures <= 0 && pendings <= 0 && s.SuccessCount > 0:
-		rest = Outcome{Result: Accepted}
-	case s.SuccessCount == 0 && pendings <= 0 && s.FailureCount > 0:
-		rest = Outcome{Result: Refused}
-	}
+	var unlisted []int
 	for i := range batch {
 		o := &batch[i].object
 		if got, ok := listed[o.ID+"@"+o.Version]; ok {
@@ -184,10 +175,30 @@ func outcomes(batch []sent, s *Status) []Outcome {
 		} else if got, ok := listed[o.ID]; ok && once(batch, o.ID) {
 			out[i] = got // the server writes the version in another way
 		} else {
-			out[i] = rest
+			unlisted = append(unlisted, i)
 		}
 	}
+	rest := restOf(s, len(unlisted))
+	for _, i := range unlisted {
+		out[i] = rest
+	}
 	return out
+}
+
+// restOf is the outcome of the objects that no list of a status has. It is what
+// the counts leave for them, if that is one thing and enough for all of them: a
+// server that counts fewer objects than it was sent has not answered for any.
+func restOf(s *Status, unlisted int) Outcome {
+	successes, failures, pendings := s.SuccessCount-len(s.Successes), s.FailureCount-len(s.Failures), s.PendingCount-len(s.Pendings)
+	switch {
+	case !s.Complete():
+		return Outcome{Unanswered, "the server has not decided yet"}
+	case failures <= 0 && pendings <= 0 && successes >= unlisted:
+		return Outcome{Result: Accepted}
+	case successes <= 0 && pendings <= 0 && failures >= unlisted:
+		return Outcome{Result: Refused}
+	}
+	return Outcome{Unanswered, "the server does not say what became of it"}
 }
 
 // once tells whether a batch has one version of an object.

@@ -159,10 +159,19 @@ func TestAServerThatDoesNotSayIsNotTakenForASuccess(t *testing.T) {
 		body string
 		want map[Result]int
 	}{
-		"nothing":         {``, map[Result]int{Unanswered: 2}},
-		"counts of both":  {`{"id":"1","status":"complete","total_count":2,"success_count":1,"failure_count":1}`, map[Result]int{Unanswered: 2}},
-		"counts of all":   {`{"id":"1","status":"complete","total_count":2,"success_count":2}`, map[Result]int{Accepted: 2}},
-		"counts of none":  {`{"id":"1","status":"complete","total_count":2,"failure_count":2}`, map[Result]int{Refused: 2}},
+		"nothing":                      {``, map[Result]int{Unanswered: 2}},
+		"counts of both":               {`{"id":"1","status":"complete","total_count":2,"success_count":1,"failure_count":1}`, map[Result]int{Unanswered: 2}},
+		"counts of all":                {`{"id":"1","status":"complete","total_count":2,"success_count":2}`, map[Result]int{Accepted: 2}},
+		"counts of none":               {`{"id":"1","status":"complete","total_count":2,"failure_count":2}`, map[Result]int{Refused: 2}},
+		"fewer successes than objects": {`{"id":"1","status":"complete","total_count":1,"success_count":1}`, map[Result]int{Unanswered: 2}},
+		"fewer failures than objects":  {`{"id":"1","status":"complete","total_count":1,"failure_count":1}`, map[Result]int{Unanswered: 2}},
+		"twice as many as there are":   {`{"id":"1","status":"complete","total_count":4,"success_count":2,"failure_count":2}`, map[Result]int{Unanswered: 2}},
+		"one success, and nothing of the other": {`{"id":"1","status":"complete","total_count":2,"success_count":1,
+			"successes":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00.000Z"}]}`, map[Result]int{Accepted: 1, Unanswered: 1}},
+		"one failure, and nothing of the other": {`{"id":"1","status":"complete","total_count":2,"failure_count":1,
+			"failures":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00.000Z"}]}`, map[Result]int{Refused: 1, Unanswered: 1}},
+		"one success by name, and one more counted": {`{"id":"1","status":"complete","total_count":2,"success_count":2,
+			"successes":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00.000Z"}]}`, map[Result]int{Accepted: 2}},
 		"pending for now": {`{"id":"","status":"pending","total_count":2,"pending_count":2}`, map[Result]int{Unanswered: 2}},
 		"one failure, its version in other digits": {`{"id":"1","status":"complete","total_count":2,"success_count":1,"failure_count":1,
 			"failures":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00Z","message":"no"}]}`, map[Result]int{Accepted: 1, Refused: 1}},
