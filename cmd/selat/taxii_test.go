@@ -23,6 +23,7 @@ type taxiiKey struct{}
 //	put=N               N more objects, numbered on from 1, a second apart
 //	refuse=TEXT         it does not take objects with this text
 //	fail=STATUS         it answers so to everything; 0 for not any more
+//	failroot=STATUS     its API root answers so, and the rest as before
 //	failafter=N         it answers 500 to pages after N more
 //	nonext              it gives no next
 //	circles             it goes in circles
@@ -93,6 +94,14 @@ func (s *scriptTaxii) change(ts *testscript.TestScript, word, value string, n in
 				taxiitest.Fail(w, n, "Not now")
 			}
 			return n > 0
+		}
+	case "failroot":
+		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasPrefix(r.URL.Path, "/api1/") {
+				taxiitest.Fail(w, n, "Not now")
+				return true
+			}
+			return false
 		}
 	case "failafter":
 		s.Before = func(w http.ResponseWriter, r *http.Request) bool {

@@ -100,3 +100,25 @@ func TestACollectionThatIsNotListedIsFoundByItsID(t *testing.T) {
 	_, err := c.Find(t.Context(), taxiitest.CollectionAlias)
 	mustSay(t, err, "The list is secret")
 }
+
+func TestACollectionThatNobodyCouldLookForIsNotToldToBeMissing(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable} {
+		for _, at := range []string{"/api1/", "/api1/collections/", "/gone/"} {
+			s := newServer(t)
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == at {
+					taxiitest.Fail(w, status, "Not for you")
+				}
+				return r.URL.Path == at
+			}
+			_, err := ask(t, s.URL).Find(t.Context(), "no such")
+			var refused *Error
+			if errors.Is(err, ErrNoCollection) || !errors.As(err, &refused) || refused.Status != status {
+				t.Fatalf("%s with %d: %v", at, status, err)
+			}
+			if errors.Is(err, ErrUnreachable) != (status == http.StatusServiceUnavailable) {
+				t.Fatalf("%s with %d: %v", at, status, err)
+			}
+		}
+	}
+}
