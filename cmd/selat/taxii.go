@@ -72,16 +72,30 @@ func taxiiError(cmd *cobra.Command, err error) error {
 	case !errors.As(err, &refused):
 		return err
 	}
-	switch refused.Status {
-	case 401:
-		if cmd.Flags().Changed("user") || cmd.Flags().Changed("token-file") {
-			return withHint(err, "the server does not take these credentials")
-		}
-		return withHint(err, "the server asks for credentials: --user with --password-file, or --token-file")
-	case 403:
-		return withHint(err, "the server knows this user, who may not do that")
+	if hint := deniedHint(cmd, refused.Status); hint != "" {
+		return withHint(err, "%s", hint)
 	}
 	return err
+}
+
+// deniedHint is what to do about a denial; empty if the status is none. A 403
+// to nobody in particular does not mean that the server knows who asks.
+func deniedHint(cmd *cobra.Command, status int) string {
+	known := false
+	for _, flag := range []string{"user", "token-file", "cert"} {
+		known = known || cmd.Flags().Changed(flag)
+	}
+	switch {
+	case status == 401 && (cmd.Flags().Changed("user") || cmd.Flags().Changed("token-file")):
+		return "the server does not take these credentials"
+	case status == 401:
+		return "the server asks for credentials: --user with --password-file, or --token-file"
+	case status == 403 && known:
+		return "the server does not let this user do that"
+	case status == 403:
+		return "the server does not let everyone do that: try --user with --password-file, or --token-file"
+	}
+	return ""
 }
 
 // completeCollections completes the argument after URL from the server.

@@ -14,8 +14,9 @@ func newTaxiiDiscoverCmd() *cobra.Command {
 		Use:   "discover URL",
 		Short: "Tell what a TAXII server is and which API roots it has",
 		Long: `Tells what a TAXII 2.1 server says of itself, and of each of its API roots. It is
-the first thing to try with a new server. If URL is neither a discovery resource
-nor an API root, the discovery resource is looked for at taxii2/.
+the first thing to try with a new server. If URL has no path, or is neither a
+discovery resource nor an API root, the discovery resource is looked for at
+taxii2/.
 
 Exit code: 0 there is one, 5 the server does not answer, 1 or 2 anything else.`,
 		Example: `  selat taxii discover https://taxii.example

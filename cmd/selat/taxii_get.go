@@ -36,7 +36,9 @@ Standard output has one object on each line, with the bytes that the server sent
 only line breaks between the parts of an object, where JSON allows any space,
 become spaces. --bundle prints one STIX bundle instead. --dir writes the exact
 bytes to DIR/TYPE/ID@VERSION.json, complete or not at all; with --json it prints
-a line for each file. --manifest lists what is there and receives no object.
+a line for each file. No file is replaced: other bytes of the same id and version,
+of another origin for instance, go to ID@VERSION-HASH.json, with the first 12
+digits of their SHA-256. --manifest lists what is there and receives no object.
 
 --state FILE remembers after each page how far it came. Given again with the same
 file the command goes on there, after an interruption or for what is new since.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -118,7 +121,9 @@ func (s *bundlePages) end(*taxii.Totals) error {
 }
 
 // folderPages writes each object to a file of its own: DIR/TYPE/ID@VERSION.json,
-// or @HASH for an object that has no version.
+// or @HASH for an object that has no version. TAXII does not tell origins, so an
+// object may come with the id and version of another: what is there already is
+// never replaced, and the other goes to ID@VERSION-HASH.json.
 type folderPages struct {
 	dir   string
 	lines *json.Encoder // nil for no lines
@@ -143,8 +148,11 @@ func (s *folderPages) object(o *taxii.Object) error {
 	if err := makeFolder(s.dir, folder); err != nil {
 		return fmt.Errorf("making a folder for objects: %w", err)
 	}
-	file := filepath.Join(folder, safeName(o.ID+"@"+version)+".json")
-	if err := writeWhole(file, o.Raw); err != nil {
+	file, err := fileBeside(folder, safeName(o.ID+"@"+version), o.Raw, hash)
+	if err == nil {
+		err = writeWhole(file, o.Raw)
+	}
+	if err != nil {
 		return fmt.Errorf("writing an object: %w", err)
 	}
 	if s.lines == nil {
@@ -157,6 +165,23 @@ func (s *folderPages) object(o *taxii.Object) error {
 		SHA256  string `json:"sha256"`
 		File    string `json:"file"`
 	}{o.ID, o.Type, o.Version, hash, file})
+}
+
+// fileBeside is the file for an object of that name: the plain one, unless that
+// holds other bytes. More of the hash is for whoever makes one that begins like
+// another.
+func fileBeside(folder, name string, raw []byte, hash string) (string, error) {
+	for _, tail := range []string{"", "-" + hash[:12], "-" + hash[:40]} {
+		file := filepath.Join(folder, name+tail+".json")
+		had, err := os.ReadFile(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(had, raw):
+			return file, nil
+		case err != nil:
+			return "", err // nobody knows what would be replaced
+		}
+	}
+	return "", fmt.Errorf("%s.json and those beside it hold other bytes", filepath.Join(folder, name))
 }
 
 func (s *folderPages) end(sum *taxii.Totals) error {

@@ -21,8 +21,10 @@ type taxiiKey struct{}
 //	user=NAME:PASSWORD  it asks for these
 //	page=N              at most N objects on a page
 //	put=N               N more objects, numbered on from 1, a second apart
+//	twin                the object with the last number again, in other bytes
 //	refuse=TEXT         it does not take objects with this text
 //	fail=STATUS         it answers so to everything; 0 for not any more
+//	failroot=STATUS     its API root answers so, and the rest as before
 //	failafter=N         it answers 500 to pages after N more
 //	nonext              it gives no next
 //	circles             it goes in circles
@@ -60,9 +62,11 @@ func (s *scriptTaxii) change(ts *testscript.TestScript, word, value string, n in
 	case "put":
 		for range n {
 			s.put++
-			s.Put(fmt.Sprintf("{\"type\": \"indicator\",\n\"spec_version\":\"2.1\",\"id\":\"indicator--00000000-0000-4000-8000-%012d\",\"created\":\"2026-01-01T00:00:00.000Z\",\"modified\":\"2026-01-01T00:00:00.000Z\"}", s.put),
-				time.Date(2026, 1, 2, 3, 4, s.put, 0, time.UTC))
+			s.putLast("")
 		}
+		return
+	case "twin":
+		s.putLast(" ")
 		return
 	case "forget":
 		s.ForgetNext()
@@ -94,6 +98,14 @@ func (s *scriptTaxii) change(ts *testscript.TestScript, word, value string, n in
 			}
 			return n > 0
 		}
+	case "failroot":
+		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasPrefix(r.URL.Path, "/api1/") {
+				taxiitest.Fail(w, n, "Not now")
+				return true
+			}
+			return false
+		}
 	case "failafter":
 		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.HasSuffix(r.URL.Path, "/objects/") {
@@ -115,6 +127,12 @@ func (s *scriptTaxii) change(ts *testscript.TestScript, word, value string, n in
 	default:
 		ts.Fatalf("taxii does not know %q", word)
 	}
+}
+
+// putLast puts the object with the last number, with some space at its end.
+func (s *scriptTaxii) putLast(space string) {
+	s.Put(fmt.Sprintf("{\"type\": \"indicator\",\n\"spec_version\":\"2.1\",\"id\":\"indicator--00000000-0000-4000-8000-%012d\",\"created\":\"2026-01-01T00:00:00.000Z\",\"modified\":\"2026-01-01T00:00:00.000Z\"%s}", s.put, space),
+		time.Date(2026, 1, 2, 3, 4, s.put, 0, time.UTC))
 }
 
 func (s *scriptTaxii) end() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -65,7 +66,8 @@ func sound(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= valueMost
 }
 
-// ErrNoCollection is in the error of a search that found none, or several.
+// ErrNoCollection is in the error of a search that found none, or several. It is
+// not in that of a search that could not look everywhere.
 var ErrNoCollection = errors.New("there is no such collection")
 
 // Find returns the collection of that id, alias or title, among all API roots
@@ -77,15 +79,15 @@ func (c *Client) Find(ctx context.Context, name string) (*Collection, error) {
 		return nil, err
 	}
 	var all []Collection
-	var failed error
+	var m missing
 	for _, root := range server.Roots {
 		if root.Err != nil {
-			failed = errors.Join(failed, root.Err)
+			m.add(root.Err)
 			continue
 		}
 		cols, err := c.Collections(ctx, root)
 		if err != nil {
-			failed = errors.Join(failed, err)
+			m.add(err)
 			// A server may show a collection that it does not list.
 			if id, unreadable := uuid.Parse(name); unreadable == nil {
 				if col, err := c.Collection(ctx, root, id.String()); err == nil {
@@ -96,10 +98,39 @@ func (c *Client) Find(ctx context.Context, name string) (*Collection, error) {
 		all = append(all, cols...)
 	}
 	col, err := pick(all, name)
-	if err != nil && failed != nil {
-		return nil, fmt.Errorf("%w; and not all collections are known: %w", err, failed)
+	if errors.Is(err, errNotAmong) {
+		return nil, m.explain(err, all, name)
 	}
 	return col, err
+}
+
+// missing is why some API roots of a server could not be searched.
+type missing struct {
+	gone   error // there is nothing at their URLs, so no collection either
+	failed error // what is there is not known
+}
+
+func (m *missing) add(err error) {
+	var refused *Error
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		m.gone = errors.Join(m.gone, err)
+	} else {
+		m.failed = errors.Join(m.failed, err)
+	}
+}
+
+// explain gives the error of a search without a result its cause. A collection
+// may well be where nobody could look, so that a failure comes before all else.
+func (m *missing) explain(err error, all []Collection, name string) error {
+	switch {
+	case m.failed == nil && m.gone == nil:
+		return err
+	case m.failed == nil && len(all) > 0:
+		return fmt.Errorf("%w; and not all collections are known: %w", err, m.gone)
+	case len(all) > 0:
+		return fmt.Errorf("looking for the collection %q, which is not among %s: not all collections are known: %w", name, titles(all), errors.Join(m.failed, m.gone))
+	}
+	return fmt.Errorf("looking for the collection %q: no collections are known: %w", name, errors.Join(m.failed, m.gone))
 }
 
 // Collection returns the collection of that id or alias in an API root.
@@ -142,14 +173,20 @@ func pick(all []Collection, name string) (*Collection, error) {
 		}
 		return nil, fmt.Errorf("%w: %q is the name of %d, name one by its id and its API root's URL: %s", ErrNoCollection, name, len(found), strings.Join(ids, ", "))
 	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: the server shows no collection to this user", errNotAmong)
+	}
+	return nil, fmt.Errorf("%w: %q; there are %s", errNotAmong, name, titles(all))
+}
+
+// errNotAmong is the ErrNoCollection of a name that no collection has.
+var errNotAmong = fmt.Errorf("%w", ErrNoCollection)
+
+// titles names the first of many collections.
+func titles(all []Collection) string {
 	var names []string
-	for i := range all {
-		if names = append(names, all[i].Title); len(names) == 10 {
-			break
-		}
+	for i := range all[:min(len(all), 10)] {
+		names = append(names, all[i].Title)
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%w: the server shows no collection to this user", ErrNoCollection)
-	}
-	return nil, fmt.Errorf("%w: %q; there are %s", ErrNoCollection, name, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }

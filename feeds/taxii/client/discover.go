@@ -50,25 +50,41 @@ func (c *Client) Discover(ctx context.Context) (*Server, error) {
 		if err == nil {
 			return s, nil
 		}
-		if first == nil {
+		// That something is there says more than that elsewhere is nothing.
+		if first == nil || elsewhere(first) && !elsewhere(err) {
 			first = err
 		}
-		if !elsewhere(err) {
+		if !elsewhere(err) && !(c.pathless() && denied(err)) {
 			break
 		}
 	}
 	return nil, fmt.Errorf("looking for TAXII 2.1 at %s: %w", c.base, first)
 }
 
-// candidates are where to look, in order, each once.
+// pathless tells whether the client was given the URL of a whole server, which
+// names no resource of TAXII.
+func (c *Client) pathless() bool { return c.base.Path == "/" || c.base.Path == "" }
+
+// candidates are where to look, in order, each once. What is at / of a whole
+// server may be a site for people, so it comes last.
 func (c *Client) candidates() []*url.URL {
+	if c.pathless() {
+		return []*url.URL{below(c.base, "taxii2/"), c.base}
+	}
 	host := *c.base
 	host.Path, host.RawPath = "/", ""
 	all := []*url.URL{c.base, below(c.base, "taxii2/"), below(&host, "taxii2/")}
-	if all[1].Path == all[2].Path {
+	if c.base.Path == all[2].Path {
 		all = all[:2]
 	}
 	return all
+}
+
+// denied tells whether a server wants to know who asks, or does not like who
+// does. At a whole server that may be meant for another part of it.
+func denied(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden)
 }
 
 // elsewhere tells whether an answer leaves hope to find TAXII at another path.

@@ -100,3 +100,78 @@ func TestACollectionThatIsNotListedIsFoundByItsID(t *testing.T) {
 	_, err := c.Find(t.Context(), taxiitest.CollectionAlias)
 	mustSay(t, err, "The list is secret")
 }
+
+func TestACollectionThatNobodyCouldLookForIsNotToldToBeMissing(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable} {
+		for _, at := range []string{"/api1/", "/api1/collections/", "/gone/"} {
+			s := newServer(t)
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == at {
+					taxiitest.Fail(w, status, "Not for you")
+				}
+				return r.URL.Path == at
+			}
+			_, err := ask(t, s.URL).Find(t.Context(), "no such")
+			var refused *Error
+			if errors.Is(err, ErrNoCollection) || !errors.As(err, &refused) || refused.Status != status {
+				t.Fatalf("%s with %d: %v", at, status, err)
+			}
+			if errors.Is(err, ErrUnreachable) != (status == http.StatusServiceUnavailable) {
+				t.Fatalf("%s with %d: %v", at, status, err)
+			}
+		}
+	}
+}
+
+func TestAServerIsFoundBesideWhatIsNotForItsUser(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		for _, at := range []string{"/", "/taxii2/"} {
+			s := newServer(t)
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				switch r.URL.Path {
+				case at:
+					taxiitest.Fail(w, status, "Not for you")
+				case "/", "/taxii2/":
+					w.Header().Set("Content-Type", mediaType)
+					fmt.Fprint(w, `{"title":"Here","api_roots":["/api1/"]}`)
+				default:
+					return false
+				}
+				return true
+			}
+			for _, path := range []string{"", "/"} {
+				if server, err := ask(t, s.URL+path).Discover(t.Context()); err != nil || server.Title != "Here" {
+					t.Fatalf("%s with %d: %+v, %v", at, status, server, err)
+				}
+			}
+		}
+	}
+}
+
+func TestASearchThatFindsNothingTellsWhatStoodInItsWay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		url    string
+		status map[string]int // by path; else 404
+		want   string
+	}{
+		"a denial before a denial":    {"", map[string]int{"/taxii2/": 401, "/": 403}, "/taxii2/: the server answers 401"},
+		"a denial before nothing":     {"", map[string]int{"/taxii2/": 403}, "/taxii2/: the server answers 403"},
+		"a denial after nothing":      {"/some/page", map[string]int{"/taxii2/": 401}, "/taxii2/: the server answers 401"},
+		"a denial of what was named":  {"/api1/", map[string]int{"/api1/": 403, "/taxii2/": 401}, "/api1/: the server answers 403"},
+		"nothing where it was sought": {"/some/page", nil, "/some/page/: the server answers 404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+				status := tt.status[r.URL.Path]
+				if status == 0 {
+					status = http.StatusNotFound
+				}
+				taxiitest.Fail(w, status, "No")
+				return true
+			}
+			_, err := ask(t, s.URL+tt.url).Discover(t.Context())
+			mustSay(t, err, tt.want)
+		})
+	}
+}

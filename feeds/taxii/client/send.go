@@ -28,8 +28,9 @@ type Outcome struct {
 const (
 	requestObjects = 1000
 	requestBytes   = 2 << 20
-	// halvingsVain is how many requests may be refused on end before a server
-	// is believed to refuse them all.
+	// halvingsVain is how many requests may be refused on end before the search
+	// for the bad object is given up. A batch is still cut in two after that, as
+	// the server may have come to take objects.
 	halvingsVain = 50
 )
 
@@ -88,10 +89,11 @@ func (s *Sender) Add(ctx context.Context, o Object) error {
 func (s *Sender) Flush(ctx context.Context) error {
 	batch := s.batch
 	s.batch, s.bytes = nil, 0
-	return s.send(ctx, batch)
+	return s.send(ctx, batch, true)
 }
 
-func (s *Sender) send(ctx context.Context, batch []sent) error {
+// send sends a request. It is whole if it is not a part of one that was refused.
+func (s *Sender) send(ctx context.Context, batch []sent, whole bool) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -103,7 +105,7 @@ func (s *Sender) send(ctx context.Context, batch []sent) error {
 	var refused *Error
 	switch {
 	case errors.As(err, &refused) && refused.Method == http.MethodPost && ofContent(refused.Status):
-		return s.refused(ctx, batch, refused)
+		return s.refused(ctx, batch, whole, refused)
 	case err != nil:
 		return errors.Join(err, s.all(batch, Outcome{Unanswered, "the request failed"}))
 	}
@@ -123,17 +125,21 @@ func ofContent(status int) bool {
 }
 
 // refused sends each half of a request that was refused as a whole, so that one
-// bad object does not sink its neighbours.
-func (s *Sender) refused(ctx context.Context, batch []sent, why *Error) error {
+// bad object does not sink its neighbours. Only an object that was sent by
+// itself is known to be refused.
+func (s *Sender) refused(ctx context.Context, batch []sent, whole bool, why *Error) error {
 	s.vain++
-	if len(batch) == 1 || s.vain > halvingsVain {
+	switch {
+	case len(batch) == 1:
 		return s.all(batch, Outcome{Refused, why.Error()})
+	case s.vain > halvingsVain && !whole:
+		return s.all(batch, Outcome{Unanswered, fmt.Sprintf("it was not sent by itself, but with %d others: %s", len(batch)-1, why.Error())})
 	}
 	half := len(batch) / 2
-	if err := s.send(ctx, batch[:half]); err != nil {
+	if err := s.send(ctx, batch[:half], false); err != nil {
 		return errors.Join(err, s.all(batch[half:], Outcome{Unanswered, "it was not sent"}))
 	}
-	return s.send(ctx, batch[half:])
+	return s.send(ctx, batch[half:], false)
 }
 
 func (s *Sender) all(batch []sent, o Outcome) error {
@@ -167,16 +173,7 @@ func outcomes(batch []sent, s *Status) []Outcome {
 	list(s.Failures, Refused)
 	list(s.Pendings, Unanswered)
 	list(s.Successes, Accepted)
-	// What no list has is what the counts leave for it, if that is one thing.
-	rest := Outcome{Unanswered, "the server does not say what became of it"}
-	switch failures, pendings := s.FailureCount-len(s.Failures), s.PendingCount-len(s.Pendings); {
-	case !s.Complete():
-		rest.Message = "the server has not decided yet"
-	case failures <= 0 && pendings <= 0 && s.SuccessCount > 0:
-		rest = Outcome{Result: Accepted}
-	case s.SuccessCount == 0 && pendings <= 0 && s.FailureCount > 0:
-		rest = Outcome{Result: Refused}
-	}
+	var unlisted []int
 	for i := range batch {
 		o := &batch[i].object
 		if got, ok := listed[o.ID+"@"+o.Version]; ok {
@@ -184,10 +181,30 @@ func outcomes(batch []sent, s *Status) []Outcome {
 		} else if got, ok := listed[o.ID]; ok && once(batch, o.ID) {
 			out[i] = got // the server writes the version in another way
 		} else {
-			out[i] = rest
+			unlisted = append(unlisted, i)
 		}
 	}
+	rest := restOf(s, len(unlisted))
+	for _, i := range unlisted {
+		out[i] = rest
+	}
 	return out
+}
+
+// restOf is the outcome of the objects that no list of a status has. It is what
+// the counts leave for them, if that is one thing and enough for all of them: a
+// server that counts fewer objects than it was sent has not answered for any.
+func restOf(s *Status, unlisted int) Outcome {
+	successes, failures, pendings := s.SuccessCount-len(s.Successes), s.FailureCount-len(s.Failures), s.PendingCount-len(s.Pendings)
+	switch {
+	case !s.Complete():
+		return Outcome{Unanswered, "the server has not decided yet"}
+	case failures <= 0 && pendings <= 0 && successes >= unlisted:
+		return Outcome{Result: Accepted}
+	case successes <= 0 && pendings <= 0 && failures >= unlisted:
+		return Outcome{Result: Refused}
+	}
+	return Outcome{Unanswered, "the server does not say what became of it"}
 }
 
 // once tells whether a batch has one version of an object.

@@ -115,7 +115,7 @@ func TestAnObjectThatIsRefusedDoesNotSinkItsNeighbours(t *testing.T) {
 			t.Fatalf("%v, %v", out, err)
 		}
 	})
-	t.Run("but a server that refuses everything is soon believed", func(t *testing.T) {
+	t.Run("but a server that refuses everything is not asked for each", func(t *testing.T) {
 		s := newServer(t)
 		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPost {
@@ -123,11 +123,43 @@ func TestAnObjectThatIsRefusedDoesNotSinkItsNeighbours(t *testing.T) {
 			}
 			return r.Method == http.MethodPost
 		}
-		out, err := send(t, ask(t, s.URL), 900)
-		if err != nil || counts(out)[Refused] != 900 || len(s.Requests) > 200 {
-			t.Fatalf("%v, %v after %d requests", counts(out), err, len(s.Requests))
+		out, err := send(t, ask(t, s.URL), 3900)
+		n := counts(out)
+		if err != nil || n[Accepted] != 0 || n[Refused] == 0 || n[Refused] > halvingsVain || n[Refused]+n[Unanswered] != len(out) || len(s.Requests) > 100 {
+			t.Fatalf("%v, %v after %d requests", n, err, len(s.Requests))
+		}
+		if last := out[len(out)-1]; last.Result != Unanswered || !strings.Contains(last.Message, "not sent by itself") || !strings.Contains(last.Message, "422") {
+			t.Fatalf("%+v", last)
 		}
 	})
+}
+
+func TestObjectsAfterManyRefusalsAreStillTakenByHalves(t *testing.T) {
+	s := newServer(t)
+	// The first batch is bad in all, and the second in its first object.
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		var body bytes.Buffer
+		body.ReadFrom(r.Body) //nolint:errcheck // the server tells
+		if bytes.Contains(body.Bytes(), []byte("-000000000")) || bytes.Contains(body.Bytes(), []byte("-000000001000")) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return true
+		}
+		w.Header().Set("Content-Type", mediaType)
+		n := bytes.Count(body.Bytes(), []byte(`"id"`))
+		fmt.Fprintf(w, `{"id":"1","status":"complete","total_count":%d,"success_count":%d}`, n, n)
+		return true
+	}
+	out, err := send(t, ask(t, s.URL), 2*requestObjects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := counts(out[requestObjects:])
+	if diff := cmp.Diff(map[Result]int{Accepted: requestObjects / 2, Unanswered: requestObjects / 2}, second); diff != "" {
+		t.Fatal(diff)
+	}
 }
 
 func TestAnObjectLargerThanTheServerTakesIsNotSent(t *testing.T) {
@@ -159,10 +191,19 @@ func TestAServerThatDoesNotSayIsNotTakenForASuccess(t *testing.T) {
 		body string
 		want map[Result]int
 	}{
-		"nothing":         {``, map[Result]int{Unanswered: 2}},
-		"counts of both":  {`{"id":"1","status":"complete","total_count":2,"success_count":1,"failure_count":1}`, map[Result]int{Unanswered: 2}},
-		"counts of all":   {`{"id":"1","status":"complete","total_count":2,"success_count":2}`, map[Result]int{Accepted: 2}},
-		"counts of none":  {`{"id":"1","status":"complete","total_count":2,"failure_count":2}`, map[Result]int{Refused: 2}},
+		"nothing":                      {``, map[Result]int{Unanswered: 2}},
+		"counts of both":               {`{"id":"1","status":"complete","total_count":2,"success_count":1,"failure_count":1}`, map[Result]int{Unanswered: 2}},
+		"counts of all":                {`{"id":"1","status":"complete","total_count":2,"success_count":2}`, map[Result]int{Accepted: 2}},
+		"counts of none":               {`{"id":"1","status":"complete","total_count":2,"failure_count":2}`, map[Result]int{Refused: 2}},
+		"fewer successes than objects": {`{"id":"1","status":"complete","total_count":1,"success_count":1}`, map[Result]int{Unanswered: 2}},
+		"fewer failures than objects":  {`{"id":"1","status":"complete","total_count":1,"failure_count":1}`, map[Result]int{Unanswered: 2}},
+		"twice as many as there are":   {`{"id":"1","status":"complete","total_count":4,"success_count":2,"failure_count":2}`, map[Result]int{Unanswered: 2}},
+		"one success, and nothing of the other": {`{"id":"1","status":"complete","total_count":2,"success_count":1,
+			"successes":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00.000Z"}]}`, map[Result]int{Accepted: 1, Unanswered: 1}},
+		"one failure, and nothing of the other": {`{"id":"1","status":"complete","total_count":2,"failure_count":1,
+			"failures":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00.000Z"}]}`, map[Result]int{Refused: 1, Unanswered: 1}},
+		"one success by name, and one more counted": {`{"id":"1","status":"complete","total_count":2,"success_count":2,
+			"successes":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00.000Z"}]}`, map[Result]int{Accepted: 2}},
 		"pending for now": {`{"id":"","status":"pending","total_count":2,"pending_count":2}`, map[Result]int{Unanswered: 2}},
 		"one failure, its version in other digits": {`{"id":"1","status":"complete","total_count":2,"success_count":1,"failure_count":1,
 			"failures":[{"id":"indicator--00000000-0000-4000-8000-000000000001","version":"2026-01-01T00:00:00Z","message":"no"}]}`, map[Result]int{Accepted: 1, Refused: 1}},

@@ -142,7 +142,7 @@ func TestTheServersOwnWordsAreInTheError(t *testing.T) {
 			if !errors.As(err, &got) {
 				t.Fatal(err)
 			}
-			tt.want.Method, tt.want.URL, tt.want.Status = "GET", s.URL+"/", 403
+			tt.want.Method, tt.want.URL, tt.want.Status = "GET", s.URL+"/taxii2/", 403
 			if diff := cmp.Diff(&tt.want, got); diff != "" {
 				t.Fatal(diff)
 			}
@@ -194,12 +194,12 @@ func TestCredentialsGoToNoOtherServer(t *testing.T) {
 		s := newServer(t)
 		s.User, s.Password = "user", "hunter2"
 		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/" {
+			if r.URL.Path == "/old/" {
 				http.Redirect(w, r, "/taxii2/", http.StatusMovedPermanently)
 			}
-			return r.URL.Path == "/"
+			return r.URL.Path == "/old/"
 		}
-		c := ask(t, s.URL, func(o *Options) { o.Username, o.PasswordFile = "user", secretFile(t, "hunter2") })
+		c := ask(t, s.URL+"/old/", func(o *Options) { o.Username, o.PasswordFile = "user", secretFile(t, "hunter2") })
 		if _, err := c.Discover(t.Context()); err != nil {
 			t.Fatal(err)
 		}
