@@ -58,7 +58,7 @@ type schema struct {
 
 func described(t testing.TB) (doc document) {
 	t.Helper()
-	got := call(t, lookup.NewHandler(nil, byHeader, nil), "", "GET /api/v1/openapi.json", "")
+	got := call(t, lookup.NewHandler(nil, byHeader, nil), "anonymous", "GET /api/v1/openapi.json", "")
 	if got.status != 200 || got.header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
@@ -129,7 +129,7 @@ var reference = regexp.MustCompile(`"#/components/schemas/([A-Za-z]+)"`)
 
 func TestTheDescriptionHoldsTogether(t *testing.T) {
 	doc := described(t)
-	raw := call(t, lookup.NewHandler(nil, byHeader, nil), "", "GET /api/v1/openapi.json", "").body
+	raw := call(t, lookup.NewHandler(nil, byHeader, nil), "anonymous", "GET /api/v1/openapi.json", "").body
 	for _, m := range reference.FindAllStringSubmatch(raw, -1) {
 		if doc.Components.Schemas[m[1]].Type == "" {
 			t.Errorf("there is no schema %s", m[1])
