@@ -19,7 +19,6 @@ type request struct {
 // who asks, has it asked too much, is there such a path, such a method, such a
 // representation, such a query. Only then is the hub asked.
 func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
-	defer answering(hr)()
 	began := time.Now()
 	out := &answer{ResponseWriter: w}
 	r := &request{Request: hr}
@@ -30,10 +29,16 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 	h.Add("Vary", "Accept, Accept-Encoding, Authorization")
 	if b := s.besideOf(hr.URL.Path); b != nil {
 		r.at = b.at
-		b.handler.ServeHTTP(out, hr)
+		s.serveBeside(out, hr, b)
 		return
 	}
-	p := s.admit(out, r)
+	leave, p := s.admit(r)
+	defer leave()
+	if p == nil {
+		p = s.dispatch(out, r)
+	} else {
+		s.hurry(out)
+	}
 	if p == nil {
 		return
 	}
@@ -43,18 +48,19 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 	p.write(out, hr)
 }
 
-func (s *Server) admit(w http.ResponseWriter, r *request) *problem {
-	who, p := s.enter(r.Request)
-	if p != nil {
-		return p
+// admit lets a request in, until leave. Only the connections of those who are in
+// are kept from giving way to others: a stranger's is not.
+func (s *Server) admit(r *request) (leave func(), p *problem) {
+	if r.who, p = s.enter(r.Request); p != nil {
+		return func() {}, p
 	}
-	r.who = who
-	if !s.inHand.take(who.key) {
+	give, ok := s.inHand.take(r.who)
+	if !ok {
 		s.metrics.deny(reasonBusy)
-		return tooBusy()
+		return func() {}, tooBusy()
 	}
-	defer s.inHand.give(who.key)
-	return s.dispatch(w, r)
+	done := answering(r.Request)
+	return func() { done(); give() }, nil
 }
 
 func tooBusy() *problem {

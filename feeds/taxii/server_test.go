@@ -6,11 +6,13 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/selat-hub/selat/broker"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
@@ -176,10 +178,22 @@ func TestACallerThatAsksTooMuchIsToldWhenToComeBack(t *testing.T) {
 
 func TestRequestsBeyondTheBoundAreTurnedAwayAndDoNotWait(t *testing.T) {
 	h, _ := served(t)
-	s := h.serve(func(s *Server) { s.inHand = newPlaces(4) })
-	if !s.inHand.take(h.Region().Seats["sg/desk"].Account) {
+	s := h.serve(func(s *Server) { s.inHand = newRoom(4, 4) })
+	seat := h.Region().Seats["sg/desk"]
+	if _, ok := s.inHand.take(caller{seat, seat.Account}); !ok {
 		t.Fatal("no place")
 	}
 	h.client(s, "sg/desk").get("/taxii2/").want(http.StatusServiceUnavailable)
 	h.client(s, "my/desk").get("/taxii2/").want(http.StatusOK)
+}
+
+func TestAnonymousCallersKeepNoSeatOut(t *testing.T) {
+	h := newHub(t, func(c *broker.Config) { c.TAXII.Anonymous = true })
+	h.seat("sg/desk", policy.Both, stix.Amber)
+	s := h.serve()
+	for n := range 100 {
+		s.inHand.take(caller{key: strconv.Itoa(n)})
+	}
+	h.client(s, "").get("/taxii2/").want(http.StatusServiceUnavailable)
+	h.client(s, "sg/desk").get("/taxii2/").want(http.StatusOK)
 }
