@@ -14,9 +14,11 @@ import (
 const (
 	// hubTimeout bounds the hub's part of one answer.
 	hubTimeout = 30 * time.Second
-	// searchTime is how long one request goes on through stretches of which
-	// nothing matches before it answers that there is more.
-	searchTime = 2 * time.Second
+	// searchWithin is how long one request goes on through stretches of which
+	// nothing matches before it answers an empty page that says there is more.
+	// There are clients that end at such a page, so it is the last resort: what is
+	// left of hubTimeout is for the stretch that is under way then.
+	searchWithin = 20 * time.Second
 	// rereads is how often a page is read anew because the caller's rights
 	// changed while it was.
 	rereads = 5
@@ -128,7 +130,7 @@ func (s *Server) page(r *request) (*page, *problem) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), hubTimeout)
 	defer cancel()
-	until := time.Now().Add(searchTime)
+	until := time.Now().Add(s.searchWithin)
 	for range rereads {
 		sources := sourcesOf(s.hub.Region(), c)
 		ask.Repeat = from.repeat || q.next != "" && from.sources != sources

@@ -47,6 +47,7 @@ type Server struct {
 	anonymous                   bool
 	maxPage, maxContent         int
 	answerWithin, refuseWithin  time.Duration
+	searchWithin                time.Duration
 
 	entering chan struct{} // requests of which it is not known who asks
 	inHand   *room         // requests being answered
@@ -92,7 +93,7 @@ func newServer(h Hub, cfg *broker.Config, logger *slog.Logger) *Server {
 		hub: h, log: logger, metrics: newMetrics(),
 		title: t.Title, description: t.Description, contact: t.Contact, anonymous: t.Anonymous,
 		roots:   []root{{path: "/selat/", title: t.Title, description: t.Description, name: nameOf}},
-		maxPage: t.MaxPage, maxContent: maxContentOf(cfg.Limits.PayloadBytes), answerWithin: answerWithin, refuseWithin: refuseWithin,
+		maxPage: t.MaxPage, maxContent: maxContentOf(cfg.Limits.PayloadBytes), answerWithin: answerWithin, refuseWithin: refuseWithin, searchWithin: searchWithin,
 		entering: make(chan struct{}, maxEntering), inHand: newRoom(maxInHand, maxGuests), beside: newRoom(maxBeside, maxBesideGuests),
 		posts: newPlaces(maxPosts), rates: newRates(),
 	}
