@@ -23,6 +23,7 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 	out := &answer{ResponseWriter: w}
 	r := &request{Request: hr}
 	defer func() { s.metrics.answered(r, out, time.Since(began)) }()
+	defer s.survive(out, r)
 	h := out.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -46,6 +47,25 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 		s.log.Error("a TAXII request failed", "error_id", p.ErrorID, "method", r.Method, "endpoint", r.label(), "error", p.cause)
 	}
 	p.write(out, hr)
+}
+
+// survive answers a request whose handler panicked, and says where in the log: one
+// request must not take the answers of others with it. Where an answer had begun
+// the connection is broken off, so that nobody takes it for whole.
+func (s *Server) survive(w *answer, r *request) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler { //nolint:errorlint // it is panicked as it is
+		panic(v)
+	}
+	p := panicked(v)
+	s.log.Error("a TAXII request panicked", "error_id", p.ErrorID, "method", r.Method, "endpoint", r.label(), "error", p.cause)
+	if w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	p.write(w, r.Request)
 }
 
 // admit lets a request in, until leave. Only the connections of those who are in
