@@ -99,6 +99,26 @@ func TestEachEndpointAnswersItsMethodsAndNoOther(t *testing.T) {
 	}
 }
 
+// A page ends at some bytes of objects, also where they are not sent.
+func TestAHeadTellsOfThePageThatAGetGives(t *testing.T) {
+	h, s := served(t)
+	c := h.client(s, "sg/desk")
+	long := `,"description":"` + strings.Repeat("x", 900<<10) + `"}`
+	for n := range 11 {
+		c.publish("asean-green", withMarks(indicator(100+n, january), long))
+	}
+	p := path("asean-green", "objects/")
+	got, head := c.get(p).want(http.StatusOK), c.do(http.MethodHead, p, nil).want(http.StatusOK)
+	if e := got.envelope(); !e.More || len(e.Objects) >= 11 {
+		t.Fatalf("%d objects in a page, more %t", len(e.Objects), e.More)
+	}
+	for _, name := range []string{"ETag", headerFirst, headerLast} {
+		if got.Header.Get(name) == "" || got.Header.Get(name) != head.Header.Get(name) {
+			t.Errorf("%s is %q, and of HEAD %q", name, got.Header.Get(name), head.Header.Get(name))
+		}
+	}
+}
+
 func TestThePagesOfACollectionAreCompressedIfTheyAreLarge(t *testing.T) {
 	h, s := served(t)
 	c := h.client(s, "sg/desk")
