@@ -13,8 +13,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The status of what was submitted over TAXII may be asked for later, a day at
-// least (TAXII 2.1 §4.3), also after the hub was started anew. It is kept in a
+// The status of what was submitted over TAXII may be asked for later, as a rule for
+// a day (TAXII 2.1 §4.3), also after the hub was started anew: less long only if
+// those of one day have more than statusBytes. It is kept in a
 // stream of the HUB account that carries no objects: no export reaches it, and
 // no durable is ever made on it. Nothing rests on a status: one that cannot be
 // kept is a line in the log, and the objects are where their receipt says.
@@ -70,7 +71,8 @@ func (h *Hub) openStatuses(ctx context.Context) error {
 
 // KeepStatus keeps what is told of a submission, in place of what was told
 // under that id before. It returns at once and keeps it by and by; body must not
-// be changed. What cannot be kept is logged. id is a UUID.
+// be changed, and should be small: all that is kept shares 256 MiB, and the oldest
+// goes first. What cannot be kept is logged. id is a UUID.
 func (h *Hub) KeepStatus(account, id string, body []byte) {
 	if uuid.Validate(id) != nil {
 		h.log.Error("a status cannot be kept: its id is no UUID", "id", id)

@@ -9,7 +9,8 @@
 // It is an [http.Handler] and no server: who serves it says who asks, and bounds
 // connections, time and the requests of one caller. What the caller may see is
 // decided by the hub for each request. The handler holds no more than a few
-// lookups in hand at a time, and the others wait.
+// lookups in hand at a time; the others wait a moment, and are then told to come
+// back. Nothing is told before it is known who asks, not even what paths there are.
 //
 // What is wrong is told as a problem (RFC 9457) with the hub's code in the member
 // "code". What is wrong with one value is told in its place in an answer of 200.

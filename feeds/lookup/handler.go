@@ -21,8 +21,11 @@ const (
 	// inHand is how many lookups are under way at a time: they are work for a
 	// processor, and more of them would only slow each other down.
 	inHand = 4
-	// answerWithin bounds how long a caller is kept waiting.
-	answerWithin = 30 * time.Second
+	// placeWithin is how long a question waits for those in hand: who asks is told
+	// soon to come back, and holds nothing meanwhile.
+	placeWithin = 1500 * time.Millisecond
+	// answerWithin bounds the hub's part of an answer.
+	answerWithin = 25 * time.Second
 )
 
 // Hub is what is asked, which *broker.Hub is. Tests put another in its place to
@@ -37,7 +40,6 @@ type handler struct {
 	authenticate func(*http.Request) (account string, err error)
 	log          *slog.Logger
 	places       chan struct{}
-	wait         time.Duration
 }
 
 // NewHandler returns a handler that asks hub. authenticate says whose account a
@@ -48,7 +50,7 @@ func NewHandler(hub Hub, authenticate func(*http.Request) (account string, err e
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &handler{hub, authenticate, logger, make(chan struct{}, inHand), answerWithin}
+	return &handler{hub, authenticate, logger, make(chan struct{}, inHand)}
 }
 
 //go:embed openapi.json
@@ -59,15 +61,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Cache-Control", "no-store")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Vary", "Accept, Authorization")
-	var p *problem
-	switch r.URL.Path {
-	case pathLookup:
-		p = h.lookup(w, r)
-	case pathOpenAPI:
-		p = h.describe(w, r)
-	default:
-		p = newProblem(http.StatusNotFound, "not-found", "there is nothing here; %s tells what there is", pathOpenAPI)
-	}
+	p := h.answer(w, r)
 	if p == nil {
 		return
 	}
@@ -77,7 +71,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.write(w)
 }
 
-// describe answers anyone: it tells nothing of the hub or of who is in it.
+// answer says first who asks, so that whoever may not is told nothing else: not
+// even which paths there are.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request) *problem {
+	account, err := h.authenticate(r)
+	if err != nil {
+		return fromError(err)
+	}
+	switch r.URL.Path {
+	case pathLookup:
+		return h.lookup(w, r, account)
+	case pathOpenAPI:
+		return h.describe(w, r)
+	}
+	return newProblem(http.StatusNotFound, "not-found", "there is nothing here; %s tells what there is", pathOpenAPI)
+}
+
 func (h *handler) describe(w http.ResponseWriter, r *http.Request) *problem {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return methodNotAllowed("GET, HEAD")
@@ -90,12 +99,7 @@ func (h *handler) describe(w http.ResponseWriter, r *http.Request) *problem {
 	return nil
 }
 
-// lookup says first who asks, so that whoever may not is told nothing else.
-func (h *handler) lookup(w http.ResponseWriter, r *http.Request) *problem {
-	account, err := h.authenticate(r)
-	if err != nil {
-		return fromError(err)
-	}
+func (h *handler) lookup(w http.ResponseWriter, r *http.Request, account string) *problem {
 	read := readQuery
 	switch r.Method {
 	case http.MethodGet:
@@ -111,14 +115,15 @@ func (h *handler) lookup(w http.ResponseWriter, r *http.Request) *problem {
 	if p != nil {
 		return p
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.wait)
-	defer cancel()
-	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
-	case <-ctx.Done():
+	// Over HTTP/1 the time that the body had to arrive would end the lookup too. Who
+	// serves this need not know of such times.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(placeWithin + answerWithin))
+	if !h.enter(r.Context()) {
 		return newProblem(http.StatusServiceUnavailable, "busy", "the hub has too many lookups in hand; ask again shortly")
 	}
+	defer func() { <-h.places }()
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
 	found, err := h.hub.Lookup(ctx, account, q)
 	if err != nil {
 		return fromError(err)
@@ -128,6 +133,19 @@ func (h *handler) lookup(w http.ResponseWriter, r *http.Request) *problem {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(found) // of plain data: what fails is the connection
 	return nil
+}
+
+// enter waits a little for a place among the lookups in hand, and reports whether
+// there was one.
+func (h *handler) enter(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, placeWithin)
+	defer cancel()
+	select {
+	case h.places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // acceptsJSON reports whether a request takes JSON (RFC 9110 §12.5.1). Without an

@@ -102,8 +102,12 @@ func TestWhatIsWrongIsToldAsAProblem(t *testing.T) {
 		{"suspended", "GET /api/v1/lookup?value=a.b", "", nil, 403, "suspended"},
 		{"hasty", "GET /api/v1/lookup?value=a.b", "", nil, 429, "rate-limited"},
 		{"broken", "GET /api/v1/lookup?value=a.b", "", nil, 500, "internal"},
-		{"", "POST /api/v1/openapi.json", "", nil, 405, "method"},
-		{"", "GET /api/v1/openapi.json", "", []string{"Accept: text/html"}, 406, "not-acceptable"},
+		{"", "GET /api/v1/openapi.json", "", nil, 401, "unauthorized"},
+		{"", "POST /api/v1/openapi.json", "", nil, 401, "unauthorized"},
+		{"", "GET /api/v1/nothing", "", []string{"Accept: text/html"}, 401, "unauthorized"},
+		{"hasty", "GET /api/v1/openapi.json", "", nil, 429, "rate-limited"},
+		{"anonymous", "POST /api/v1/openapi.json", "", nil, 405, "method"},
+		{"anonymous", "GET /api/v1/openapi.json", "", []string{"Accept: text/html"}, 406, "not-acceptable"},
 	} {
 		got := call(t, h, c.account, c.what, c.body, c.headers...)
 		var p struct {
@@ -164,8 +168,8 @@ func TestAHubThatFailsIsToldOfWithoutItsReasons(t *testing.T) {
 	}
 }
 
-// A few lookups are in hand at a time. Who waits is answered in turn, and who goes
-// away frees nobody's place.
+// A few lookups are in hand at a time. Who waits is answered in turn or told soon to
+// come back, and who goes away frees nobody's place.
 func TestLookupsWaitForThoseInHand(t *testing.T) {
 	began, end := make(chan struct{}, 100), make(chan struct{})
 	h := lookup.NewHandler(hubFunc(func(context.Context, string, api.LookupRequest) (api.Lookup, error) {
@@ -196,8 +200,14 @@ func TestLookupsWaitForThoseInHand(t *testing.T) {
 		t.Error("a fifth lookup is in hand")
 	default:
 	}
+	for range many - 4 {
+		if status := <-answers; status != http.StatusServiceUnavailable {
+			t.Errorf("who waited too long is answered %d", status)
+		}
+	}
+	go func() { answers <- call(t, h, "anonymous", "GET /api/v1/lookup?value=a.b", "").status }()
 	close(end)
-	for range many {
+	for range 5 {
 		if status := <-answers; status != http.StatusOK {
 			t.Errorf("answered %d", status)
 		}

@@ -58,7 +58,7 @@ type schema struct {
 
 func described(t testing.TB) (doc document) {
 	t.Helper()
-	got := call(t, lookup.NewHandler(nil, byHeader, nil), "", "GET /api/v1/openapi.json", "")
+	got := call(t, lookup.NewHandler(nil, byHeader, nil), "anonymous", "GET /api/v1/openapi.json", "")
 	if got.status != 200 || got.header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
@@ -129,7 +129,7 @@ var reference = regexp.MustCompile(`"#/components/schemas/([A-Za-z]+)"`)
 
 func TestTheDescriptionHoldsTogether(t *testing.T) {
 	doc := described(t)
-	raw := call(t, lookup.NewHandler(nil, byHeader, nil), "", "GET /api/v1/openapi.json", "").body
+	raw := call(t, lookup.NewHandler(nil, byHeader, nil), "anonymous", "GET /api/v1/openapi.json", "").body
 	for _, m := range reference.FindAllStringSubmatch(raw, -1) {
 		if doc.Components.Schemas[m[1]].Type == "" {
 			t.Errorf("there is no schema %s", m[1])
@@ -159,6 +159,7 @@ func TestRealAnswersAreAsDescribed(t *testing.T) {
 	hub, amber, _ := newHub(t)
 	h := lookup.NewHandler(hub, byHeader, nil)
 	at := doc.Paths["/api/v1/lookup"]
+	at["openapi"] = doc.Paths["/api/v1/openapi.json"]["get"]
 	example := string(at["post"].RequestBody.Content["application/json"].Example)
 	for _, c := range []struct{ method, account, what, body string }{
 		{"get", amber, "GET /api/v1/lookup?value=192.0.2.0/24&value=nonsense&limit=1", ""},
@@ -169,6 +170,15 @@ func TestRealAnswersAreAsDescribed(t *testing.T) {
 		{"get", "hasty", "GET /api/v1/lookup", ""},
 		{"get", "suspended", "GET /api/v1/lookup", ""},
 		{"get", "broken", "GET /api/v1/lookup", ""},
+		{"get", amber, "GET /api/v1/lookup/", ""},
+		{"get", amber, "DELETE /api/v1/lookup", ""},
+		{"post", amber, "POST /api/v1/lookup/", "{}"},
+		{"post", amber, "PUT /api/v1/lookup", "{}"},
+		{"openapi", "", "GET /api/v1/openapi.json", ""},
+		{"openapi", "hasty", "GET /api/v1/openapi.json", ""},
+		{"openapi", "suspended", "GET /api/v1/openapi.json", ""},
+		{"openapi", "broken", "GET /api/v1/openapi.json", ""},
+		{"openapi", amber, "POST /api/v1/openapi.json", ""},
 	} {
 		got := call(t, h, c.account, c.what, c.body, "Content-Type: application/json")
 		response, known := at[c.method].Responses[fmt.Sprint(got.status)]

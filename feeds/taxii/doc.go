@@ -26,6 +26,7 @@
 //
 //   - server.go, tls.go, connections.go, places.go: the listener and its bounds
 //   - handler.go, caller.go, route.go, rates.go: what every request passes
+//   - beside.go: other services on the listener, which pass the same
 //   - negotiate.go, encoding.go, query.go, next.go, envelope.go, body.go: reading
 //     and writing the forms of the protocol
 //   - discovery.go, collections.go, names.go, read.go, page.go, submit.go,

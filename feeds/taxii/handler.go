@@ -19,21 +19,27 @@ type request struct {
 // who asks, has it asked too much, is there such a path, such a method, such a
 // representation, such a query. Only then is the hub asked.
 func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
-	defer answering(hr)()
 	began := time.Now()
 	out := &answer{ResponseWriter: w}
 	r := &request{Request: hr}
 	defer func() { s.metrics.answered(r, out, time.Since(began)) }()
+	defer s.survive(out, r)
 	h := out.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept, Accept-Encoding, Authorization")
 	if b := s.besideOf(hr.URL.Path); b != nil {
 		r.at = b.at
-		b.handler.ServeHTTP(out, hr)
+		s.serveBeside(out, hr, b)
 		return
 	}
-	p := s.admit(out, r)
+	leave, p := s.admit(r)
+	defer leave()
+	if p == nil {
+		p = s.dispatch(out, r)
+	} else {
+		s.hurry(out)
+	}
 	if p == nil {
 		return
 	}
@@ -43,18 +49,38 @@ func (s *Server) handle(w http.ResponseWriter, hr *http.Request) {
 	p.write(out, hr)
 }
 
-func (s *Server) admit(w http.ResponseWriter, r *request) *problem {
-	who, p := s.enter(r.Request)
-	if p != nil {
-		return p
+// survive answers a request whose handler panicked, and says where in the log: one
+// request must not take the answers of others with it. Where an answer had begun
+// the connection is broken off, so that nobody takes it for whole.
+func (s *Server) survive(w *answer, r *request) {
+	v := recover()
+	if v == nil {
+		return
 	}
-	r.who = who
-	if !s.inHand.take(who.key) {
+	if v == http.ErrAbortHandler { //nolint:errorlint // it is panicked as it is
+		panic(v)
+	}
+	p := panicked(v)
+	s.log.Error("a TAXII request panicked", "error_id", p.ErrorID, "method", r.Method, "endpoint", r.label(), "error", p.cause)
+	if w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	p.write(w, r.Request)
+}
+
+// admit lets a request in, until leave. Only the connections of those who are in
+// are kept from giving way to others: a stranger's is not.
+func (s *Server) admit(r *request) (leave func(), p *problem) {
+	if r.who, p = s.enter(r.Request); p != nil {
+		return func() {}, p
+	}
+	give, ok := s.inHand.take(r.who)
+	if !ok {
 		s.metrics.deny(reasonBusy)
-		return tooBusy()
+		return func() {}, tooBusy()
 	}
-	defer s.inHand.give(who.key)
-	return s.dispatch(w, r)
+	done := answering(r.Request)
+	return func() { done(); give() }, nil
 }
 
 func tooBusy() *problem {

@@ -2,8 +2,10 @@ package taxii
 
 import "sync"
 
-// places bounds what is in hand at a time: in all, and of one caller a quarter,
-// so that one with many slow requests keeps nobody else out.
+// places bounds what is in hand at a time: in all, and of one key a quarter, so
+// that one caller with many slow requests does not take all. Four keys can; so
+// callers who can have as many keys as they like, which are those without a seat,
+// never share places with seats (room).
 type places struct {
 	mu    sync.Mutex
 	most  int
@@ -32,4 +34,22 @@ func (p *places) give(key string) {
 	if p.by[key]--; p.by[key] <= 0 {
 		delete(p.by, key)
 	}
+}
+
+// room has places for seats, and others for anonymous callers: however many
+// addresses those have, they keep no seat out.
+type room struct{ seats, guests *places }
+
+func newRoom(seats, guests int) *room { return &room{newPlaces(seats), newPlaces(guests)} }
+
+// take takes a place for a caller, to be given back; ok is false if there is none.
+func (r *room) take(who caller) (give func(), ok bool) {
+	p := r.seats
+	if who.seat == nil {
+		p = r.guests
+	}
+	if !p.take(who.key) {
+		return nil, false
+	}
+	return func() { p.give(who.key) }, true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -109,6 +110,12 @@ func fromError(err error) *problem {
 	}
 	p := newProblem(statusFor(known.Code), known.Code, "%s", known.Message)
 	return p.waiting(known.RetryAfter)
+}
+
+// panicked is what is told of a defect of the hub itself. It is called while the
+// panic is recovered from, and so notes where that was.
+func panicked(v any) *problem {
+	return fromError(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 }
 
 // fromFinding is the refusal of a submission as a whole.

@@ -14,9 +14,11 @@ import (
 const (
 	// hubTimeout bounds the hub's part of one answer.
 	hubTimeout = 30 * time.Second
-	// searchTime is how long one request goes on through stretches of which
-	// nothing matches before it answers that there is more.
-	searchTime = 2 * time.Second
+	// searchWithin is how long one request goes on through stretches of which
+	// nothing matches before it answers an empty page that says there is more.
+	// There are clients that end at such a page, so it is the last resort: what is
+	// left of hubTimeout is for the stretch that is under way then.
+	searchWithin = 20 * time.Second
 	// rereads is how often a page is read anew because the caller's rights
 	// changed while it was.
 	rereads = 5
@@ -128,12 +130,12 @@ func (s *Server) page(r *request) (*page, *problem) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), hubTimeout)
 	defer cancel()
-	until := time.Now().Add(searchTime)
+	until := time.Now().Add(s.searchWithin)
 	for range rereads {
 		sources := sourcesOf(s.hub.Region(), c)
 		ask.Repeat = from.repeat || q.next != "" && from.sources != sources
 		for {
-			got, changed, err := s.readOnce(ctx, r, sources, ask, r.at.bytes && r.Method != http.MethodHead)
+			got, changed, err := s.readPage(ctx, r, sources, ask)
 			if err != nil {
 				return nil, fromError(err)
 			}
@@ -159,6 +161,31 @@ func (s *Server) page(r *request) (*page, *problem) {
 		}
 	}
 	return nil, newProblem(http.StatusServiceUnavailable, "busy", "what this seat may read is being changed; ask again shortly").waiting(0)
+}
+
+// readPage reads a page once. HEAD needs no objects, and is told of the page that
+// GET would be given: it ends where the objects become too many.
+func (s *Server) readPage(ctx context.Context, r *request, sources digest, q catalog.Query) (broker.Reading, bool, error) {
+	head := r.Method == http.MethodHead
+	got, changed, err := s.readOnce(ctx, r, sources, q, r.at.bytes && !head)
+	if r.at.bytes && head {
+		shorten(&got.Page)
+	}
+	return got, changed, err
+}
+
+// mostBytes is where the hub ends a page of objects; the first is always in it.
+const mostBytes = 8 << 20
+
+// shorten does to a page without its objects what the hub does to one with them.
+func shorten(p *catalog.Page) {
+	size := 0
+	for i := range p.Items {
+		if size += p.Items[i].Length; size > mostBytes && i > 0 {
+			p.Items, p.More, p.Next = p.Items[:i], true, p.Items[i-1].Place.Added
+			return
+		}
+	}
 }
 
 // readOnce reads the collection of the path if it still gathers what sources

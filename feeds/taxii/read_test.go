@@ -306,7 +306,8 @@ func TestAHubThatCannotAnswerIsToldAsSuch(t *testing.T) {
 }
 
 func TestAStretchWithoutAMatchIsGoneThroughAndThenToldToGoOn(t *testing.T) {
-	h, s := served(t)
+	h, _ := served(t)
+	s := h.serve(func(s *Server) { s.searchWithin = 100 * time.Millisecond })
 	c := h.client(s, "sg/desk")
 	asked := 0
 	h.read = func(q catalog.Query) (broker.Reading, error) {
@@ -316,7 +317,7 @@ func TestAStretchWithoutAMatchIsGoneThroughAndThenToldToGoOn(t *testing.T) {
 			p = catalog.Page{Items: []catalog.Item{{ID: idOf(1), Version: january, SpecVersion: "2.1", Place: catalog.Place{Added: 6}}}, Next: 6}
 		}
 		if q.After > 5 {
-			time.Sleep(searchTime / 4)
+			time.Sleep(s.searchWithin / 4)
 		}
 		return broker.Reading{Page: p}, nil
 	}
@@ -327,5 +328,8 @@ func TestAStretchWithoutAMatchIsGoneThroughAndThenToldToGoOn(t *testing.T) {
 	r = c.get(path("asean-clear", "manifest/?added_after=1970-01-01T00:00:01Z")).want(http.StatusOK)
 	if e := r.envelope(); !e.More || e.Next == "" || e.Objects != nil {
 		t.Errorf("%s", r.Body)
+	}
+	if searchWithin < 10*time.Second || searchWithin >= hubTimeout {
+		t.Errorf("an empty page comes after %v, and the hub has %v", searchWithin, hubTimeout)
 	}
 }

@@ -22,12 +22,15 @@ const (
 	writeTimeout  = 3 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	closeTimeout  = 3 * time.Second
+	// refuseWithin bounds the answer to who was not let in.
+	refuseWithin = 5 * time.Second
 
 	maxHeaderBytes = 16 << 10
 	maxConnections = 512
 	maxStreams     = 32 // of one HTTP/2 connection
 	maxEntering    = 128
 	maxInHand      = 64
+	maxGuests      = 16 // requests in hand of callers without a seat
 	// maxPosts bounds the bodies in memory: each is there as it came and as the
 	// bundle that is made of it.
 	maxPosts = 16
@@ -43,10 +46,12 @@ type Server struct {
 	roots                       []root
 	anonymous                   bool
 	maxPage, maxContent         int
-	answerWithin                time.Duration
+	answerWithin, refuseWithin  time.Duration
+	searchWithin                time.Duration
 
 	entering chan struct{} // requests of which it is not known who asks
-	inHand   *places       // requests being answered
+	inHand   *room         // requests being answered
+	beside   *room         // those of the services beside
 	posts    *places       // submissions without an answer of the hub
 	rates    *rates
 
@@ -88,8 +93,9 @@ func newServer(h Hub, cfg *broker.Config, logger *slog.Logger) *Server {
 		hub: h, log: logger, metrics: newMetrics(),
 		title: t.Title, description: t.Description, contact: t.Contact, anonymous: t.Anonymous,
 		roots:   []root{{path: "/selat/", title: t.Title, description: t.Description, name: nameOf}},
-		maxPage: t.MaxPage, maxContent: maxContentOf(cfg.Limits.PayloadBytes), answerWithin: answerWithin,
-		entering: make(chan struct{}, maxEntering), inHand: newPlaces(maxInHand), posts: newPlaces(maxPosts), rates: newRates(),
+		maxPage: t.MaxPage, maxContent: maxContentOf(cfg.Limits.PayloadBytes), answerWithin: answerWithin, refuseWithin: refuseWithin, searchWithin: searchWithin,
+		entering: make(chan struct{}, maxEntering), inHand: newRoom(maxInHand, maxGuests), beside: newRoom(maxBeside, maxBesideGuests),
+		posts: newPlaces(maxPosts), rates: newRates(),
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/selat-hub/selat/broker"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
@@ -97,6 +99,26 @@ func TestEachEndpointAnswersItsMethodsAndNoOther(t *testing.T) {
 	}
 }
 
+// A page ends at some bytes of objects, also where they are not sent.
+func TestAHeadTellsOfThePageThatAGetGives(t *testing.T) {
+	h, s := served(t)
+	c := h.client(s, "sg/desk")
+	long := `,"description":"` + strings.Repeat("x", 900<<10) + `"}`
+	for n := range 11 {
+		c.publish("asean-green", withMarks(indicator(100+n, january), long))
+	}
+	p := path("asean-green", "objects/")
+	got, head := c.get(p).want(http.StatusOK), c.do(http.MethodHead, p, nil).want(http.StatusOK)
+	if e := got.envelope(); !e.More || len(e.Objects) >= 11 {
+		t.Fatalf("%d objects in a page, more %t", len(e.Objects), e.More)
+	}
+	for _, name := range []string{"ETag", headerFirst, headerLast} {
+		if got.Header.Get(name) == "" || got.Header.Get(name) != head.Header.Get(name) {
+			t.Errorf("%s is %q, and of HEAD %q", name, got.Header.Get(name), head.Header.Get(name))
+		}
+	}
+}
+
 func TestThePagesOfACollectionAreCompressedIfTheyAreLarge(t *testing.T) {
 	h, s := served(t)
 	c := h.client(s, "sg/desk")
@@ -176,10 +198,22 @@ func TestACallerThatAsksTooMuchIsToldWhenToComeBack(t *testing.T) {
 
 func TestRequestsBeyondTheBoundAreTurnedAwayAndDoNotWait(t *testing.T) {
 	h, _ := served(t)
-	s := h.serve(func(s *Server) { s.inHand = newPlaces(4) })
-	if !s.inHand.take(h.Region().Seats["sg/desk"].Account) {
+	s := h.serve(func(s *Server) { s.inHand = newRoom(4, 4) })
+	seat := h.Region().Seats["sg/desk"]
+	if _, ok := s.inHand.take(caller{seat, seat.Account}); !ok {
 		t.Fatal("no place")
 	}
 	h.client(s, "sg/desk").get("/taxii2/").want(http.StatusServiceUnavailable)
 	h.client(s, "my/desk").get("/taxii2/").want(http.StatusOK)
+}
+
+func TestAnonymousCallersKeepNoSeatOut(t *testing.T) {
+	h := newHub(t, func(c *broker.Config) { c.TAXII.Anonymous = true })
+	h.seat("sg/desk", policy.Both, stix.Amber)
+	s := h.serve()
+	for n := range 100 {
+		s.inHand.take(caller{key: strconv.Itoa(n)})
+	}
+	h.client(s, "").get("/taxii2/").want(http.StatusServiceUnavailable)
+	h.client(s, "sg/desk").get("/taxii2/").want(http.StatusOK)
 }

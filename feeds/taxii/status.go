@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ type statusResource struct {
 	Failure   int      `json:"failure_count"`
 	Failures  []detail `json:"failures,omitempty"`
 	Pending   int      `json:"pending_count"`
+	// Reason says why the whole was refused: a custom property, since the standard
+	// has no place for what is about no object.
+	Reason string `json:"x_selat_reason,omitempty"`
 }
 
 // detail is what became of one object (TAXII 2.1 §4.3.2).
@@ -47,6 +51,12 @@ func (s *statusResource) complete(r *api.Receipt) *statusResource {
 	for i := range r.Objects {
 		o := &r.Objects[i]
 		d := detail{o.ID, o.Version, ""}
+		if d.ID == "" {
+			// A detail must have an id, and a widely used client refuses a status whose
+			// lists are not as long as its counts say. So what has none is told by
+			// where it stood in the envelope, which is nobody's id.
+			d.ID = "/objects/" + strconv.Itoa(o.Object)
+		}
 		if d.Version == "" {
 			// An object without versions counts as of when it was added.
 			if d.Version = o.Added; d.Version == "" {
@@ -67,10 +77,9 @@ func (s *statusResource) complete(r *api.Receipt) *statusResource {
 }
 
 // refused is the status of a submission that was refused as a whole after it was
-// told to be pending.
+// told to be pending. It has no list: that would need an entry for each object.
 func (s *statusResource) refused(why string) *statusResource {
-	return &statusResource{ID: s.ID, Status: statusComplete, Requested: s.Requested, Total: s.Total, Failure: s.Total,
-		Failures: []detail{{Version: s.Requested, Message: why}}}
+	return &statusResource{ID: s.ID, Status: statusComplete, Requested: s.Requested, Total: s.Total, Failure: s.Total, Reason: why}
 }
 
 // maxWhy bounds what one object's refusals say; the first are told.
@@ -97,12 +106,15 @@ func whyRefused(o *api.ObjectReceipt) string {
 	return b.String()
 }
 
-// maxStatus bounds a status in bytes: it must fit into one message.
-const maxStatus = 4 << 20
+// maxStatus bounds a status in bytes. All statuses share what the hub keeps of
+// them (broker.Hub.KeepStatus): one submitter must not push out everyone's by a
+// few large ones.
+const maxStatus = 256 << 10
 
 // encode writes the resource with less detail where it would be too large: first
 // without the objects that passed, then with the codes of the others only, at
-// last with the counts alone.
+// last with the counts alone. A list is whole or left out: a widely used client
+// refuses a status whose lists are shorter than its counts say.
 func (s *statusResource) encode() []byte {
 	for brevity := 0; ; brevity++ {
 		switch brevity {

@@ -36,17 +36,24 @@ func (s *Server) post(w http.ResponseWriter, r *request) *problem {
 		s.metrics.deny(reasonBusy)
 		return tooBusy()
 	}
+	handed := false
+	defer func() {
+		if !handed { // else it is given back when the hub has answered
+			s.posts.give(r.who.key)
+		}
+	}()
 	body, p := s.readBody(w, r)
-	var objects [][]byte
-	if p == nil {
-		s.metrics.received.Add(float64(len(body)))
-		objects, p = readEnvelope(body)
-	}
 	if p != nil {
-		s.posts.give(r.who.key)
 		return p
 	}
-	return s.submit(w, r, c, bundleOf(objects), len(objects))
+	s.metrics.received.Add(float64(len(body)))
+	objects, p := readEnvelope(body)
+	if p != nil {
+		return p
+	}
+	payload := bundleOf(objects)
+	handed = true
+	return s.submit(w, r, c, payload, len(objects))
 }
 
 // submission is one that the hub has and has not answered yet.
@@ -76,8 +83,7 @@ func (s *Server) submit(w http.ResponseWriter, r *request, c *policy.Collection,
 	go func() {
 		defer s.tasks.Done()
 		defer s.posts.give(r.who.key)
-		receipt, err := s.hub.Submit(s.run, broker.Submission{Account: sub.account, Payload: payload, To: []string{c.Stream.Audience}, Unmarked: c.Stream.Level, Only: c.Stream.Level})
-		sub.end(conclude(sub.status, receipt, err))
+		sub.end(sub.ask(broker.Submission{Account: sub.account, Payload: payload, To: []string{c.Stream.Audience}, Unmarked: c.Stream.Level, Only: c.Stream.Level}))
 	}()
 	timer := time.NewTimer(s.answerWithin)
 	defer timer.Stop()
@@ -93,6 +99,18 @@ func (s *Server) submit(w http.ResponseWriter, r *request, c *policy.Collection,
 		writeBytes(w, r.Request, http.StatusAccepted, o.body)
 	}
 	return o.p
+}
+
+// ask hands the submission to the hub. A panic there is the outcome of this one
+// submission, and not the end of the hub.
+func (sub *submission) ask(what broker.Submission) (o outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			o = outcome{p: panicked(v)}
+		}
+	}()
+	receipt, err := sub.s.hub.Submit(sub.s.run, what)
+	return conclude(sub.status, receipt, err)
 }
 
 // end notes how the submission ended. A refusal as a whole is a status only if

@@ -55,12 +55,15 @@ func TestAPostIsAnsweredObjectByObject(t *testing.T) {
 		t.Errorf("%+v", st.Successes)
 	}
 	for _, f := range st.Failures {
-		if f.Version == "" || !strings.Contains(f.Message, ": ") {
+		if f.ID == "" || f.Version == "" || !strings.Contains(f.Message, ": ") {
 			t.Errorf("%+v", f)
 		}
 	}
 	if st.Failures[0].ID != idOf(3) {
 		t.Errorf("GREEN in a collection of AMBER: %+v", st.Failures[0])
+	}
+	if st.Failures[1].ID != "/objects/3" || st.Failures[2].ID != "/objects/5" {
+		t.Errorf("what has no id is told as %q and %q", st.Failures[1].ID, st.Failures[2].ID)
 	}
 	if got := c.get("/selat/status/" + st.ID + "/").want(http.StatusOK); !bytes.Equal(bytes.TrimSpace(got.Body), bytes.TrimSpace(r.Body)) {
 		t.Errorf("the status is %s, and was %s", got.Body, r.Body)
@@ -209,11 +212,11 @@ func TestASubmissionThatTakesItsTimeIsPendingAndThenComplete(t *testing.T) {
 		t.Errorf("%+v, then %+v", pending, final)
 	}
 	_, final = post(&api.Receipt{Error: &stix.Finding{Code: "disk-full", Message: "later"}}, nil)
-	if final.Failure != 2 || final.Total != 2 || !strings.Contains(final.Failures[0].Message, "disk-full") {
+	if final.Failure != 2 || final.Total != 2 || final.Failures != nil || final.Reason != "disk-full: later" {
 		t.Errorf("%+v", final)
 	}
 	_, final = post(nil, errors.New("a secret"))
-	if final.Failure != 2 || strings.Contains(final.Failures[0].Message, "secret") {
+	if final.Failure != 2 || strings.Contains(final.Reason, "secret") || !strings.HasPrefix(final.Reason, "internal: ") {
 		t.Errorf("%+v", final)
 	}
 }
@@ -267,8 +270,8 @@ func TestAStatusTooLargeForAMessageTellsLess(t *testing.T) {
 		want func(*statusResource) bool
 	}{
 		"what fits is told in full":    {statusResource{Successes: many(100, ""), Failures: many(100, long)}, func(s *statusResource) bool { return len(s.Successes) == 100 && s.Failures[0].Message == long }},
-		"first without what passed":    {statusResource{Successes: many(60_000, ""), Failures: many(10, long)}, func(s *statusResource) bool { return s.Successes == nil && s.Failures[9].Message == long }},
-		"then by codes":                {statusResource{Failures: many(10_000, long)}, func(s *statusResource) bool { return s.Failures[9999].Message == "code at /x" }},
+		"first without what passed":    {statusResource{Successes: many(3000, ""), Failures: many(10, long)}, func(s *statusResource) bool { return s.Successes == nil && s.Failures[9].Message == long }},
+		"then by codes":                {statusResource{Failures: many(1000, long)}, func(s *statusResource) bool { return s.Failures[999].Message == "code at /x" }},
 		"and at last the counts alone": {statusResource{Failure: 60_000, Failures: many(60_000, long)}, func(s *statusResource) bool { return s.Failures == nil && s.Failure == 60_000 }},
 	} {
 		t.Run(name, func(t *testing.T) {
