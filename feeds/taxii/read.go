@@ -135,7 +135,7 @@ func (s *Server) page(r *request) (*page, *problem) {
 		sources := sourcesOf(s.hub.Region(), c)
 		ask.Repeat = from.repeat || q.next != "" && from.sources != sources
 		for {
-			got, changed, err := s.readPage(ctx, r, sources, ask)
+			got, changed, err := s.readOnce(ctx, r, sources, ask, r.at.bytes && r.Method != http.MethodHead)
 			if err != nil {
 				return nil, fromError(err)
 			}
@@ -161,31 +161,6 @@ func (s *Server) page(r *request) (*page, *problem) {
 		}
 	}
 	return nil, newProblem(http.StatusServiceUnavailable, "busy", "what this seat may read is being changed; ask again shortly").waiting(0)
-}
-
-// readPage reads a page once. HEAD needs no objects, and is told of the page that
-// GET would be given: it ends where the objects become too many.
-func (s *Server) readPage(ctx context.Context, r *request, sources digest, q catalog.Query) (broker.Reading, bool, error) {
-	head := r.Method == http.MethodHead
-	got, changed, err := s.readOnce(ctx, r, sources, q, r.at.bytes && !head)
-	if r.at.bytes && head {
-		shorten(&got.Page)
-	}
-	return got, changed, err
-}
-
-// mostBytes is where the hub ends a page of objects; the first is always in it.
-const mostBytes = 8 << 20
-
-// shorten does to a page without its objects what the hub does to one with them.
-func shorten(p *catalog.Page) {
-	size := 0
-	for i := range p.Items {
-		if size += p.Items[i].Length; size > mostBytes && i > 0 {
-			p.Items, p.More, p.Next = p.Items[:i], true, p.Items[i-1].Place.Added
-			return
-		}
-	}
 }
 
 // readOnce reads the collection of the path if it still gathers what sources
