@@ -212,6 +212,9 @@ func awaitTrue(t testing.TB, atMost time.Duration, what string, cond func() bool
 }
 
 func TestTheCorpusReachesTwelveSeatsByteForByte(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a quarter of a million copies")
+	}
 	files := corpusFiles(t)
 	h := newTestHub(t)
 	publishers := map[string]*seat{}

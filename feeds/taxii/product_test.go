@@ -25,6 +25,9 @@ type held struct {
 // answered with exactly that; anything else is answered, to the letter, as what
 // does not exist.
 func TestTheWholeProductIsToldAsPolicyHasIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tens of thousands of requests, one after another")
+	}
 	h := newHub(t)
 	must(t, h.AddCommunity(t.Context(), policy.Community{Name: "quiet", Private: true}))
 	for _, m := range []string{"sg", "my"} {
