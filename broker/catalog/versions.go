@@ -225,11 +225,11 @@ func (s *selection) wantsShown(ctx context.Context, f form, v *shownVersion, tex
 	if err != nil {
 		return false, err
 	}
-	any := s.all || len(s.instants) > 0 && slices.Contains(s.instants, stix.Instant(text))
-	if any && (spec == latestSpec && len(s.q.SpecVersions) == 0 || slices.Contains(s.q.SpecVersions, spec)) {
+	asked := s.all || len(s.instants) > 0 && slices.Contains(s.instants, stix.Instant(text))
+	if asked && (spec == latestSpec && len(s.q.SpecVersions) == 0 || slices.Contains(s.q.SpecVersions, spec)) {
 		return true, nil
 	}
-	if !any && !s.first && !s.last {
+	if !asked && !s.first && !s.last {
 		return false, nil
 	}
 	st, err := s.standing(ctx, f)
@@ -237,7 +237,7 @@ func (s *selection) wantsShown(ctx context.Context, f form, v *shownVersion, tex
 		return false, err
 	}
 	b, some := s.bounds(st)
-	return any || some && (s.first && v.key == b.first.key || s.last && v.key == b.last.key), nil
+	return asked || some && (s.first && v.key == b.first.key || s.last && v.key == b.last.key), nil
 }
 
 // here returns the version whose object stands at a place, false if it is told
