@@ -112,6 +112,9 @@ func quietPort(t *testing.T) string {
 // SELAT_CRASH_CYCLES says in the long form.
 func crashCycles(t *testing.T) int {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("what is killed is another process")
+	}
 	v := os.Getenv("SELAT_CRASH_CYCLES")
 	if v == "" {
 		return 5
