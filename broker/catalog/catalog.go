@@ -111,7 +111,7 @@ type Options struct {
 	// Key encrypts the files of the index, if it is not nil. An index under another
 	// key, or none, is begun anew.
 	Key *[32]byte
-	// CacheBytes is for blocks read from disk; 0 means 64 MiB. Besides it the
+	// CacheBytes is for blocks read from disk; 0 means 128 MiB. Besides it the
 	// index holds up to 96 MiB that is not written out yet.
 	CacheBytes int64
 

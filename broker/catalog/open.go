@@ -41,7 +41,7 @@ func sealOf(key *[32]byte) string {
 	return format + keyed + hex.EncodeToString(sum[:8]) + "\n"
 }
 
-const defaultCacheBytes = 64 << 20
+const defaultCacheBytes = 128 << 20
 
 // tuning is what tests change to see many files with little data.
 type tuning struct {
