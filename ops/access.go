@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/selat-hub/selat/broker"
@@ -76,36 +73,6 @@ func (a *access) denies(r *http.Request) string {
 		return reasonBadCredentials
 	}
 	return ""
-}
-
-// tlsOf is the listener's TLS, nil when the hub has no certificate. Clients may
-// present a certificate; one that http.client_ca did not sign ends the
-// handshake.
-func tlsOf(cfg *broker.Config) (*tls.Config, error) {
-	if cfg.TLS.Cert == "" {
-		return nil, nil
-	}
-	if _, err := broker.ReadSecret(cfg.TLS.Key); err != nil {
-		return nil, fmt.Errorf("tls.key: %w", err)
-	}
-	cert, err := tls.LoadX509KeyPair(cfg.TLS.Cert, cfg.TLS.Key)
-	if err != nil {
-		return nil, fmt.Errorf("reading tls.cert and tls.key: %w", err)
-	}
-	// No HTTP/2: its streams would escape the bound on connections.
-	c := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	if cfg.HTTP.ClientCA == "" {
-		return c, nil
-	}
-	pem, err := os.ReadFile(cfg.HTTP.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("http.client_ca: %w", err)
-	}
-	c.ClientCAs, c.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
-	if !c.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("http.client_ca: %s holds no PEM certificate", cfg.HTTP.ClientCA)
-	}
-	return c, nil
 }
 
 func isHandshake(line []byte) bool {

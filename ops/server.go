@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/web"
 )
 
 // How long a client may take, and how much it may say.
@@ -32,7 +33,7 @@ const (
 // Server answers about one hub. Its methods are safe for concurrent use.
 type Server struct {
 	http     *http.Server
-	listener *connections
+	listener *web.Listener
 	scheme   string
 	cancel   context.CancelFunc // of what handlers read
 	served   chan struct{}      // closed when no connection is accepted any more
@@ -57,7 +58,8 @@ func Serve(ctx context.Context, h *broker.Hub, cfg *broker.Config, logger *slog.
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig, err := tlsOf(cfg)
+	// No HTTP/2: its streams would escape the bound on scrapes.
+	tlsConfig, err := web.TLS(cfg, "http.client_ca", cfg.HTTP.ClientCA, "http/1.1")
 	if err != nil {
 		return nil, err
 	}
@@ -78,22 +80,30 @@ func Serve(ctx context.Context, h *broker.Hub, cfg *broker.Config, logger *slog.
 		return nil, errors.Join(fmt.Errorf("http.listen: %s is not an address of this machine alone; use 127.0.0.1", cfg.HTTP.Listen), inner.Close())
 	}
 	s := &Server{scheme: "http", cancel: cancel, served: make(chan struct{})}
-	s.listener = limit(inner, maxConnections, func() { denials.count(pathNone, reasonConnections) })
+	s.listener = web.Limit(inner, maxConnections, func() { denials.count(pathNone, reasonConnections) })
 	var listener net.Listener = s.listener
 	if tlsConfig != nil {
 		s.scheme, listener = "https", tls.NewListener(listener, tlsConfig)
 	}
 	s.http = &http.Server{
-		Handler:           marked(newHandler(h, registry, access, denials, logger)),
+		Handler:           answering(newHandler(h, registry, access, denials, logger)),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 		BaseContext:    func(net.Listener) context.Context { return run },
-		ConnContext:    withConn,
+		ConnContext:    web.WithConn,
 		ConnState:      s.follow,
 		ErrorLog:       log.New(&httpErrors{logger, denials}, "", 0),
 	}
 	go s.serve(listener, logger)
 	return s, nil
+}
+
+// answering keeps a request's connection from giving way while it is answered.
+func answering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer web.Answering(r)()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) serve(l net.Listener, logger *slog.Logger) {

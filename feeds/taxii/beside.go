@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/web"
 )
 
 // Beside is another service on the same listener, for the same callers. It has
@@ -69,7 +70,7 @@ func (s *Server) serveBeside(w http.ResponseWriter, r *http.Request, b *beside) 
 	if e.who, e.p = s.enter(r); e.p == nil {
 		if give, ok := s.beside.take(e.who); ok {
 			defer give()
-			defer answering(r)()
+			defer web.Answering(r)()
 		} else {
 			s.metrics.deny(reasonBusy)
 			e.p = tooBusy()

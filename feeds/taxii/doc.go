@@ -24,7 +24,7 @@
 // answer. manifest and versions have a next like the others (erratum
 // oasis-tcs/cti-taxii2#110). Nothing is deleted over TAXII.
 //
-//   - server.go, tls.go, connections.go, places.go: the listener and its bounds
+//   - server.go, places.go (and broker/web): the listener and its bounds
 //   - handler.go, caller.go, route.go, rates.go: what every request passes
 //   - beside.go: other services on the listener, which pass the same
 //   - negotiate.go, encoding.go, query.go, next.go, envelope.go, body.go: reading

@@ -3,6 +3,8 @@ package taxii
 import (
 	"net/http"
 	"time"
+
+	"github.com/selat-hub/selat/broker/web"
 )
 
 // request is an HTTP request on its way through the server.
@@ -79,7 +81,7 @@ func (s *Server) admit(r *request) (leave func(), p *problem) {
 		s.metrics.deny(reasonBusy)
 		return func() {}, tooBusy()
 	}
-	done := answering(r.Request)
+	done := web.Answering(r.Request)
 	return func() { done(); give() }, nil
 }
 

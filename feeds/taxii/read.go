@@ -24,46 +24,20 @@ const (
 	rereads = 5
 )
 
-// objects is the envelope of what a collection holds (TAXII 2.1 §5.4).
-func (s *Server) objects(w http.ResponseWriter, r *request) *problem {
-	pg, p := s.page(r)
-	if p != nil {
-		return p
+// pages answers with a page of a collection, written as a list: objects (TAXII 2.1
+// §5.4, §5.6), manifest (§5.3) or versions (§5.8). Of one object it tells first
+// whether the collection has it.
+func pages(list func(*page) body) handler {
+	return func(s *Server, w http.ResponseWriter, r *request) *problem {
+		pg, p := s.page(r)
+		if p == nil && r.id != "" {
+			p = s.orAbsent(r, pg)
+		}
+		if p != nil {
+			return p
+		}
+		return s.writePage(w, r, pg, list(pg))
 	}
-	return s.writePage(w, r, pg, objectsBody(pg))
-}
-
-// object is the envelope of the versions of one object (TAXII 2.1 §5.6).
-func (s *Server) object(w http.ResponseWriter, r *request) *problem {
-	pg, p := s.page(r)
-	if p != nil {
-		return p
-	}
-	if p := s.orAbsent(r, pg); p != nil {
-		return p
-	}
-	return s.writePage(w, r, pg, objectsBody(pg))
-}
-
-// manifest tells of objects without the objects (TAXII 2.1 §5.3).
-func (s *Server) manifest(w http.ResponseWriter, r *request) *problem {
-	pg, p := s.page(r)
-	if p != nil {
-		return p
-	}
-	return s.writePage(w, r, pg, manifestBody(pg))
-}
-
-// versions lists the versions of one object (TAXII 2.1 §5.8).
-func (s *Server) versions(w http.ResponseWriter, r *request) *problem {
-	pg, p := s.page(r)
-	if p != nil {
-		return p
-	}
-	if p := s.orAbsent(r, pg); p != nil {
-		return p
-	}
-	return s.writePage(w, r, pg, versionsBody(pg))
 }
 
 // orAbsent tells an object that the collection does not have from one that the

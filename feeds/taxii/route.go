@@ -40,10 +40,10 @@ var (
 	atStatus      = reads("status", (*Server).status)
 	atCollections = reads("collections", (*Server).collections)
 	atCollection  = reads("collection", (*Server).collection)
-	atManifest    = reads("manifest", (*Server).manifest, paging(paramID, paramType, paramVersion, paramSpecVersion)...)
-	atObjects     = reads("objects", (*Server).objects, paging(paramID, paramType, paramVersion, paramSpecVersion)...).withBytes().and(http.MethodPost, (*Server).post)
-	atObject      = reads("object", (*Server).object, paging(paramVersion, paramSpecVersion)...).withBytes().and(http.MethodDelete, (*Server).remove)
-	atVersions    = reads("versions", (*Server).versions, paging(paramSpecVersion)...).ofEvery()
+	atManifest    = reads("manifest", pages(manifestBody), paging(paramID, paramType, paramVersion, paramSpecVersion)...)
+	atObjects     = reads("objects", pages(objectsBody), paging(paramID, paramType, paramVersion, paramSpecVersion)...).withBytes().and(http.MethodPost, (*Server).post)
+	atObject      = reads("object", pages(objectsBody), paging(paramVersion, paramSpecVersion)...).withBytes().and(http.MethodDelete, (*Server).remove)
+	atVersions    = reads("versions", pages(versionsBody), paging(paramSpecVersion)...).ofEvery()
 )
 
 func paging(match ...string) []string {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/web"
 )
 
 // How long a client may take, and how much it may ask at a time.
@@ -46,6 +47,7 @@ type Server struct {
 	roots                       []root
 	anonymous                   bool
 	maxPage, maxContent         int
+	maxConnections              int
 	answerWithin, refuseWithin  time.Duration
 	searchWithin                time.Duration
 
@@ -56,7 +58,7 @@ type Server struct {
 	rates    *rates
 
 	http     *http.Server
-	listener *connections
+	listener *web.Listener
 	scheme   string
 	run      context.Context // of what outlives a request; ends with Close
 	cancel   context.CancelFunc
@@ -92,15 +94,15 @@ func newServer(h Hub, cfg *broker.Config, logger *slog.Logger) *Server {
 	return &Server{
 		hub: h, log: logger, metrics: newMetrics(),
 		title: t.Title, description: t.Description, contact: t.Contact, anonymous: t.Anonymous,
-		roots:   []root{{path: "/selat/", title: t.Title, description: t.Description, name: nameOf}},
-		maxPage: t.MaxPage, maxContent: maxContentOf(cfg.Limits.PayloadBytes), answerWithin: answerWithin, refuseWithin: refuseWithin, searchWithin: searchWithin,
+		roots:          []root{{path: "/selat/", title: t.Title, description: t.Description, name: nameOf}},
+		maxConnections: maxConnections, maxPage: t.MaxPage, maxContent: maxContentOf(cfg.Limits.PayloadBytes), answerWithin: answerWithin, refuseWithin: refuseWithin, searchWithin: searchWithin,
 		entering: make(chan struct{}, maxEntering), inHand: newRoom(maxInHand, maxGuests), beside: newRoom(maxBeside, maxBesideGuests),
 		posts: newPlaces(maxPosts), rates: newRates(),
 	}
 }
 
 func (s *Server) open(ctx context.Context, cfg *broker.Config) error {
-	tlsConfig, err := tlsOf(cfg)
+	tlsConfig, err := web.TLS(cfg, "taxii.client_ca", cfg.TAXII.ClientCA, "h2", "http/1.1")
 	if err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (s *Server) open(ctx context.Context, cfg *broker.Config) error {
 	}
 	s.run, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.scheme, s.served = "http", make(chan struct{})
-	s.listener = limitConnections(inner, maxConnections, func() { s.metrics.deny(reasonConnections) })
+	s.listener = web.Limit(inner, s.maxConnections, func() { s.metrics.deny(reasonConnections) })
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
@@ -123,7 +125,7 @@ func (s *Server) open(ctx context.Context, cfg *broker.Config) error {
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		TLSConfig:                    tlsConfig,
 		BaseContext:                  func(net.Listener) context.Context { return s.run },
-		ConnContext:                  withConn,
+		ConnContext:                  web.WithConn,
 		ConnState:                    s.follow,
 		ErrorLog:                     log.New(httpErrors{s.log}, "", 0),
 	}

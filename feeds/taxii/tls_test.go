@@ -141,10 +141,7 @@ func TestManyRequestsAtATimeAreAnsweredOverOneConnection(t *testing.T) {
 func TestWhoSendsNothingKeepsNobodyOut(t *testing.T) {
 	h := newHub(t)
 	h.seat("sg/desk", policy.Both, stix.Amber)
-	s := h.serve()
-	s.listener.mu.Lock()
-	s.listener.max = 4
-	s.listener.mu.Unlock()
+	s := h.serve(func(s *Server) { s.maxConnections = 4 })
 	for range 8 {
 		conn, err := net.Dial("tcp", s.Addr().String())
 		must(t, err)

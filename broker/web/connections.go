@@ -1,4 +1,7 @@
-package taxii
+// Package web is what the hub's HTTP listeners have in common: a bound on
+// connections by which nobody keeps others out, and TLS. What is answered, and to
+// whom, is theirs.
+package web
 
 import (
 	"context"
@@ -8,12 +11,10 @@ import (
 	"sync"
 )
 
-// connections is a listener with at most max connections open. When all are
-// taken, the new one takes the place of the oldest that is not being answered: a
-// client that sends its headers byte by byte, or keeps a connection for later,
-// keeps nobody out. (The HTTP listener of package ops has its like, without
-// HTTP/2 and so with one request a connection.)
-type connections struct {
+// Listener has at most so many connections open. When all are taken, the new one
+// takes the place of the oldest on which nothing is answered: a client that sends
+// its headers byte by byte, or keeps a connection for later, keeps nobody out.
+type Listener struct {
 	net.Listener
 	max      int
 	gaveWay  func()
@@ -22,21 +23,24 @@ type connections struct {
 	accepted uint64
 }
 
-func limitConnections(l net.Listener, most int, gaveWay func()) *connections {
-	return &connections{Listener: l, max: most, gaveWay: gaveWay, open: map[*conn]struct{}{}}
+// Limit bounds a listener. gaveWay is called for each connection that had to give
+// way, or found all others busy. The server must use WithConn as its ConnContext
+// and call Answering.
+func Limit(l net.Listener, most int, gaveWay func()) *Listener {
+	return &Listener{Listener: l, max: most, gaveWay: gaveWay, open: map[*conn]struct{}{}}
 }
 
-// conn is one open connection. Its fields are guarded by connections.mu.
+// conn is one open connection. Its fields are guarded by Listener.mu.
 type conn struct {
 	net.Conn
-	of   *connections
+	of   *Listener
 	nth  uint64
 	busy int // requests being answered; HTTP/2 has several
 }
 
 // Accept waits for a connection, and makes room for it if need be. One that
 // finds all others busy is closed.
-func (l *connections) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		inner, err := l.Listener.Accept()
 		if err != nil {
@@ -54,7 +58,7 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *connections) admit(inner net.Conn) (in *conn, out net.Conn) {
+func (l *Listener) admit(inner net.Conn) (in *conn, out net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= l.max {
@@ -78,7 +82,7 @@ func (l *connections) admit(inner net.Conn) (in *conn, out net.Conn) {
 
 // Close stops accepting, and closes the connections on which nothing is being
 // answered.
-func (l *connections) Close() error {
+func (l *Listener) Close() error {
 	err := l.Listener.Close()
 	l.mu.Lock()
 	var silent []*conn
@@ -110,21 +114,34 @@ func (c *conn) work(n int) {
 
 type connKey struct{}
 
-// withConn puts the connection where its requests find it.
-func withConn(ctx context.Context, c net.Conn) context.Context {
+// WithConn puts the connection where its requests find it.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// answering keeps a request's connection from giving way until the function it
+// Answering keeps a request's connection from giving way until the function it
 // returns is called.
-func answering(r *http.Request) (done func()) {
+func Answering(r *http.Request) (done func()) {
 	c, ok := r.Context().Value(connKey{}).(*conn)
 	if !ok {
 		return func() {}
 	}
 	c.work(1)
 	return func() { c.work(-1) }
+}
+
+// Busy is the number of connections on which something is answered.
+func (l *Listener) Busy() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for c := range l.open {
+		if c.busy > 0 {
+			n++
+		}
+	}
+	return n
 }
