@@ -326,10 +326,7 @@ func (h *Hub) answerReceipts(_ context.Context, seat *policy.Seat, m *nats.Msg) 
 		return nil, &api.Error{Code: "forbidden", Message: "only a seat that publishes may ask for its member's receipts"}
 	}
 	r, out := h.Region(), api.Receipts{Objects: []api.StoredObject{}}
-	since := "" // what is older was stored by a former member of that name
-	if m := r.Members[seat.Member]; m != nil && !m.Since.IsZero() {
-		since = formatAdded(m.Since.UnixMicro())
-	}
+	since := formatAdded(r.OwnSince(seat.Member).UnixMicro())
 	for _, o := range req.Objects {
 		if strings.IndexByte(o.ID+o.Version, 0) >= 0 {
 			continue // nothing stored is named so, and the index cannot look for it

@@ -240,70 +240,16 @@ func (v *Verification) Finish(ctx context.Context) error {
 		return err
 	}
 	defer v.x.gate.RUnlock()
-	byNo := map[uint32]*verified{}
-	names := map[uint32]string{}
+	held := tally{v: v, names: map[uint32]string{}, of: map[uint32]*verified{}}
 	for name, s := range v.streams {
-		byNo[s.no], names[s.no] = s, name
+		held.names[s.no], held.of[s.no] = name, &verified{}
 	}
-	got := map[uint32]*verified{}
-	of := func(no uint32) *verified {
-		if got[no] == nil {
-			got[no] = &verified{}
-		}
-		return got[no]
-	}
-	within := func(no uint32, seq uint64) bool { s := byNo[no]; return s != nil && seq <= s.through }
 	n := 0
 	err := scanRange(v.x.db, nil, nil, func(key, value []byte) error {
 		if n++; n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		switch key[0] {
-		case kindOf:
-			if len(key) < 13 {
-				return fmt.Errorf("%w: key of a message of an origin", errFormat)
-			}
-			if no := binary.BigEndian.Uint32(key[len(key)-12:]); within(no, seqOf(key)) {
-				of(no).filed++
-			}
-		case kindMessage:
-			if no := binary.BigEndian.Uint32(key[1:]); within(no, seqOf(key)) {
-				of(no).messages++
-			}
-		case kindValue:
-			_, p, err := parseValueKey(key)
-			if err != nil {
-				return err
-			}
-			if within(p.stream, p.seq) {
-				of(p.stream).values++
-			}
-		case kindNewest, kindObject:
-			var s stored
-			if err := s.decode(value); err != nil {
-				return err
-			}
-			for _, p := range s.places {
-				if within(p.stream, p.seq) {
-					of(p.stream).places++
-				}
-			}
-		case kindCount:
-			no := binary.BigEndian.Uint32(key[1:])
-			s := byNo[no]
-			if s == nil || v.x.position(names[no]).seq != s.through {
-				return nil // more has come since
-			}
-			count, err := parseCount(value)
-			if err != nil {
-				return err
-			}
-			if s.counts[string(key)] != count {
-				v.differs("%s: %d objects are counted under %q, and there are %d", names[no], count, strings.ReplaceAll(string(key[5:]), "\x00", " "), s.counts[string(key)])
-			}
-			delete(s.counts, string(key))
-		}
-		return nil
+		return held.count(key, value)
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -311,19 +257,107 @@ func (v *Verification) Finish(ctx context.Context) error {
 		}
 		return err
 	}
-	for no, want := range byNo {
-		have := of(no)
-		for what, n := range map[string][2]uint64{"messages": {have.messages, want.messages}, "places of objects": {have.places, want.places}, "values": {have.values, want.values}, "messages by origin": {have.filed, want.filed}} {
-			if n[0] != n[1] {
-				v.differs("%s: the catalogue has %d %s, and the stream %d", names[no], n[0], what, n[1])
-			}
-		}
-		if at := v.x.position(names[no]); at.seq == want.through && at.lastAdded != want.added {
-			v.differs("%s: the catalogue takes another date_added for the last", names[no])
-		}
-		if len(want.counts) > 0 && v.x.position(names[no]).seq == want.through {
-			v.differs("%s: %d numbers of objects are missing", names[no], len(want.counts))
-		}
+	for name, want := range v.streams {
+		held.of[want.no].compare(v, name, want)
 	}
 	return nil
+}
+
+// tally is what the index holds of each stream, by its number.
+type tally struct {
+	v     *Verification
+	names map[uint32]string
+	of    map[uint32]*verified
+}
+
+// within returns where a key of a message counts, nil if it was not read.
+func (t *tally) within(stream uint32, seq uint64) *verified {
+	if name, known := t.names[stream]; known && seq <= t.v.streams[name].through {
+		return t.of[stream]
+	}
+	return nil
+}
+
+func (t *tally) count(key, value []byte) error {
+	switch key[0] {
+	case kindMessage:
+		if s := t.within(binary.BigEndian.Uint32(key[1:]), seqOf(key)); s != nil {
+			s.messages++
+		}
+	case kindOf:
+		if len(key) < 13 {
+			return fmt.Errorf("%w: key of a message of an origin", errFormat)
+		}
+		if s := t.within(binary.BigEndian.Uint32(key[len(key)-12:]), seqOf(key)); s != nil {
+			s.filed++
+		}
+	case kindValue:
+		_, p, err := parseValueKey(key)
+		if err != nil {
+			return err
+		}
+		if s := t.within(p.stream, p.seq); s != nil {
+			s.values++
+		}
+	case kindNewest, kindObject:
+		var st stored
+		if err := st.decode(value); err != nil {
+			return err
+		}
+		for _, p := range st.places {
+			if s := t.within(p.stream, p.seq); s != nil {
+				s.places++
+			}
+		}
+	case kindCount:
+		return t.number(key, value)
+	}
+	return nil
+}
+
+// number holds a number of objects against those that were read.
+func (t *tally) number(key, value []byte) error {
+	name, known := t.names[binary.BigEndian.Uint32(key[1:])]
+	if !known || !t.v.unmoved(name) {
+		return nil
+	}
+	count, err := parseCount(value)
+	if err != nil {
+		return err
+	}
+	want := t.v.streams[name].counts
+	if want[string(key)] != count {
+		t.v.differs("%s: %d objects are counted under %q, and there are %d", name, count, strings.ReplaceAll(string(key[5:]), "\x00", " "), want[string(key)])
+	}
+	delete(want, string(key))
+	return nil
+}
+
+// unmoved is true of a stream that nothing has come to since it was read.
+func (v *Verification) unmoved(stream string) bool {
+	return v.x.position(stream).seq == v.streams[stream].through
+}
+
+// compare holds what the index has of a stream against what it should have.
+func (s *verified) compare(v *Verification, name string, want *verified) {
+	for _, n := range []struct {
+		what       string
+		have, want uint64
+	}{
+		{"messages", s.messages, want.messages}, {"places of objects", s.places, want.places},
+		{"values", s.values, want.values}, {"messages by origin", s.filed, want.filed},
+	} {
+		if n.have != n.want {
+			v.differs("%s: the catalogue has %d %s, and the stream %d", name, n.have, n.what, n.want)
+		}
+	}
+	if !v.unmoved(name) {
+		return
+	}
+	if v.x.position(name).lastAdded != want.added {
+		v.differs("%s: the catalogue takes another date_added for the last", name)
+	}
+	if len(want.counts) > 0 {
+		v.differs("%s: %d numbers of objects are missing", name, len(want.counts))
+	}
 }

@@ -57,10 +57,7 @@ func (r *Region) Collections(seat *Seat) []Collection {
 		return r.anonymous()
 	}
 	var out []Collection
-	own := Collection{Kind: Own, Origin: seat.Member, Type: seat.FilterType, Read: true}
-	if m := r.Members[seat.Member]; m != nil {
-		own.Since = m.Since
-	}
+	own := Collection{Kind: Own, Origin: seat.Member, Type: seat.FilterType, Since: r.OwnSince(seat.Member), Read: true}
 	all := Collection{Kind: Everything, Origin: seat.FilterOrigin, Type: seat.FilterType, Read: true}
 	ofOthers := seat.FilterOrigin != "" && seat.FilterOrigin != seat.Member
 	for _, s := range r.Streams() {
@@ -94,6 +91,15 @@ func (r *Region) anonymous() []Collection {
 		}
 	}
 	return out
+}
+
+// OwnSince is when what is stored under a member's name begins to be its own: at
+// its enrolment, where another bore the name before; zero where none did.
+func (r *Region) OwnSince(member string) time.Time {
+	if m := r.Members[member]; m != nil {
+		return m.Since
+	}
+	return time.Time{}
 }
 
 // MayReadAnonymously is the rule of reading for who has no seat, where the

@@ -156,7 +156,7 @@ func show(l stix.Level) string {
 // MayKnowPlace is the rule of telling a seat where an object that its own
 // member published is stored: an organization's seat anything below RED, any
 // other what it could hold itself; and nothing of a community that the member
-// is not in now.
+// is not in now. What is older than OwnSince is not the member's.
 func (r *Region) MayKnowPlace(seat *Seat, s Stream) bool {
 	if s.Level > seat.Ceiling && (s.Level == stix.Red || seat.Standing != Organization) {
 		return false
