@@ -7,6 +7,7 @@
 //   - collection.go: what may a caller read or write that is no NATS client
 //   - publish.go: where does an object of this level go, or why is it refused
 //   - supporting.go: what level objects without a marking travel under
+//   - expose.go: what may a subscriber's sink write, and who sees it
 //   - explain.go: both, told for people, for every seat of the region
 //   - names.go: what members, communities and seats may be called and hold
 //   - token.go: what a seat asks with over HTTP

@@ -1,0 +1,89 @@
+// Package sink writes what a subscriber's tools load: one small file for each
+// format, one interface for those that are files and one for those that are told
+// of events.
+//
+// A sink knows its format and nothing else. Which objects it is given, whether
+// their TLP allows it (broker/policy), when it writes and how the file is
+// replaced is decided before it, in one place for all.
+package sink
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+// Entry is one object that counts now: the latest version that the seat may hold
+// of it by its origin, neither revoked, expired nor recalled.
+type Entry struct {
+	// Object holds the bytes as they were published.
+	Object []byte
+	// ID, Type and Version are the object's own, Origin is the member that
+	// submitted it. Origin and ID name it among all entries.
+	ID, Type, Version, Origin string
+	Audience                  string
+	Level                     stix.Level
+	// Added is when the hub stored it.
+	Added time.Time
+	// ValidFrom and ValidUntil are an indicator's own, zero where absent.
+	ValidFrom, ValidUntil time.Time
+}
+
+// File is a sink that is a file, or a folder of files: it is written whole,
+// always the same for the same entries.
+type File interface {
+	// Render writes the file for these entries, which come sorted by origin and
+	// id. What an entry has nothing of for this format is skipped and counted by
+	// reason, never an error: an error means that the file must not be used.
+	// now is the time to write into it where the format has one: that of the
+	// newest entry, so that equal entries make equal bytes.
+	Render(ctx context.Context, w io.Writer, entries iter.Seq[Entry], now time.Time) (Count, error)
+}
+
+// Folder is a sink that is several files. Render is called with a folder that is
+// empty, and which takes the place of the former one when it is complete.
+type Folder interface {
+	Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error)
+}
+
+// Count is what became of entries.
+type Count struct {
+	// Entries were given, Written of them are in the file, as Lines lines.
+	Entries, Written, Lines int
+	// Skipped counts the others by a short stable reason: "no-value",
+	// "unsupported-pattern", "allow-list".
+	Skipped map[string]int
+}
+
+// Event is one change of what counts, for sinks that are told of events.
+type Event struct {
+	Kind  EventKind
+	Entry Entry
+	// At is when it happened. Key is the same whenever this very event is told
+	// again, so that a receiver can tell repeats.
+	At  time.Time
+	Key string
+}
+
+// EventKind says what happened.
+type EventKind string
+
+const (
+	Created  EventKind = "created"
+	Updated  EventKind = "updated"
+	Revoked  EventKind = "revoked"
+	Expired  EventKind = "expired"
+	Recalled EventKind = "recalled" // Entry has no Object
+)
+
+// Stream is a sink that is told of events: a SIEM, a webhook. Each event is told
+// at least once, in order.
+type Stream interface {
+	// Tell hands events on. When it returns nil they are delivered, as far as the
+	// protocol can tell; an error has all of them told again.
+	Tell(ctx context.Context, events []Event) error
+	Close() error
+}

@@ -1,0 +1,96 @@
+// Package source reads what the feeds of this field look like and makes STIX 2.1
+// objects of them: one small file for each format, one interface for all.
+//
+// A source knows its format and nothing else: not when it is read, where its
+// bytes come from, what was published before, nor where objects go. It reads
+// from the first row to the last whatever is wrong with one of them, and says of
+// each row what became of it.
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Source reads one format.
+type Source interface {
+	// Read reads the input to its end and hands on every row, in order. An error
+	// of emit ends it and is returned as it is. Any other error means that the
+	// input as a whole cannot be read on: what was handed on stands, but nothing
+	// may be concluded from what was not.
+	//
+	// It holds no more in memory than a row needs, so that a feed of any size
+	// can be read.
+	Read(ctx context.Context, in Input, emit func(Row) error) error
+}
+
+// Input is what there is to read.
+type Input struct {
+	// Name says what is read, in messages: a file's name, a URL without its
+	// credentials.
+	Name string
+	io.Reader
+	// Open opens a further document that the first one names: an event of a MISP
+	// manifest, by its relative path. It is nil where there is only one document.
+	// ErrGone means that it is not there, which concerns this document only.
+	Open func(ctx context.Context, path string) (io.ReadCloser, error)
+}
+
+// ErrGone means that a further document is not there (HTTP 404 or 410).
+var ErrGone = errors.New("it is not there")
+
+// Row is one entry of a feed and what was made of it.
+type Row struct {
+	// Key is the entry's identity within its feed. It is the same whenever the
+	// entry is read, and another for any other entry.
+	Key string
+	// Position says where it stands, for people: "line 12", "Event/Attribute/3".
+	Position string
+	// Objects were made of it, in the order in which they must be published:
+	// what is referred to comes first. None, with Refused empty, is an entry that
+	// is nothing to share by its own word, and Skipped says why.
+	Objects []Draft
+	// Refused says why nothing was made of it: a short stable code for counting
+	// (such as "personal-data", "invalid-value", "private-address"), and a sentence
+	// for people that quotes nothing personal.
+	Refused *Refusal
+	// Skipped is a code as Refused has, of an entry that is not for sharing by
+	// its own word: to_ids false, already withdrawn.
+	Skipped string
+	// Withdrawn says that the source itself takes the entry back: what was
+	// published under Key is to be revoked.
+	Withdrawn bool
+}
+
+// Refusal is why a row became nothing.
+type Refusal struct {
+	Code    string
+	Message string
+}
+
+// Draft is an object that has not been given its version yet.
+type Draft struct {
+	// ID is the object's STIX id, the same whenever the row is read.
+	ID string
+	// Created is when the source says that it began to tell of it, zero if it does
+	// not. It must not change from one reading to the next.
+	Created time.Time
+	// Modified is when the source says that it changed last, zero if it does not.
+	Modified time.Time
+	// Shared says that other rows make the same object: a malware family, an
+	// observable. It is published once and does not leave with its row.
+	Shared bool
+	// Build writes the object's bytes. The same draft and version give the same
+	// bytes always. Versionless is true of cyber-observables, which have none.
+	Build       func(Version) ([]byte, error)
+	Versionless bool
+}
+
+// Version is what publishing adds to a draft: times in UTC, to the millisecond
+// (STIX 2.1 §3.6).
+type Version struct {
+	Created, Modified time.Time
+	Revoked           bool
+}
