@@ -62,6 +62,12 @@ const (
 	// HeaderSupporting is "true" on objects that carry no intelligence of their
 	// own and travel with the objects that refer to them.
 	HeaderSupporting = "Selat-Supporting"
+	// HeaderSequence and HeaderIndexes are present on what is left of a message
+	// after objects of it were erased: the sequence that it had, and the positions
+	// of its objects there, in order and separated by commas. They, and
+	// HeaderAdded, go on being the addresses and times of its objects.
+	HeaderSequence = "Selat-Sequence"
+	HeaderIndexes  = "Selat-Indexes"
 	// HeaderOrigin, HeaderAudience and HeaderLevel repeat the subject's tokens.
 	HeaderOrigin   = "Selat-Origin"
 	HeaderAudience = "Selat-Audience"
@@ -185,6 +191,8 @@ type Streams struct {
 	// account public key.
 	Consumer string         `json:"consumer"`
 	Streams  []StreamAccess `json:"streams"`
+	// Control is where recalls reach the seat.
+	Control *Control `json:"control,omitempty"`
 }
 
 // StreamAccess is one stream a seat may read.

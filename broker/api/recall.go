@@ -38,7 +38,7 @@ type Recalled struct {
 }
 
 // RecallOrder is what reaches those who held an object: it is to be forgotten.
-// It comes on a stream of the seat's Controls.
+// It comes on the seat's Control.
 type RecallOrder struct {
 	Recall string `json:"recall"`
 	Origin string `json:"origin"`
@@ -51,8 +51,8 @@ type RecallOrder struct {
 	Before string `json:"before,omitempty"`
 	// Audience is where it is recalled from; empty means everywhere.
 	Audience string `json:"audience,omitempty"`
-	// Unless, of a narrowing, is the stricter level: who may hold that keeps the
-	// object.
+	// Unless, of a narrowing, is the stricter level: a seat whose ceiling and
+	// standing allow that keeps what it has.
 	Unless stix.Level `json:"unless,omitempty"`
 	// Level is the one it was told under.
 	Level  stix.Level `json:"tlp"`
@@ -60,14 +60,16 @@ type RecallOrder struct {
 	At     time.Time  `json:"at"`
 }
 
-// Control is one stream of orders that a seat follows beside its objects.
+// Control is the stream of orders of a seat's member, CTL_<MEMBER>. The seat holds
+// one durable on it, named as those on its streams are, that delivers the orders
+// of the levels that it holds or ever held: one RecallOrder a message, in JSON.
 type Control struct {
-	Name    string     `json:"name"`
-	Level   stix.Level `json:"tlp"`
-	Last    uint64     `json:"last"`
-	Pending uint64     `json:"pending"`
-	// AckFloor is how far the seat has acknowledged.
-	AckFloor uint64 `json:"ack_floor"`
+	Name string `json:"name"`
+	Last uint64 `json:"last"`
+	// Delivered, AckFloor and Pending are as in StreamAccess.
+	Delivered uint64 `json:"delivered"`
+	AckFloor  uint64 `json:"ack_floor"`
+	Pending   uint64 `json:"pending"`
 }
 
 // RecallStatusRequest asks for the recalls of an object of the seat's member.
