@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -48,6 +49,8 @@ type tuning struct {
 	fs       vfs.FS
 	memTable uint64
 	table    int64
+	// legible leaves tables uncompressed.
+	legible bool
 	// remember is from how many versions on a survey is remembered.
 	remember int
 }
@@ -271,6 +274,9 @@ func settings(opts Options, d *disk, s *scrub) *pebble.Options {
 	o.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		if opts.tuning.legible {
+			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		}
 		o.TargetFileSizes[i] = opts.tuning.table // 0 is Pebble's own
 	}
 	o.EventListener = &pebble.EventListener{

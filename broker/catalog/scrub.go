@@ -125,6 +125,10 @@ func (x *Index) Scrub(ctx context.Context) error {
 }
 
 func (x *Index) scrubKeys(ctx context.Context, keys [][]byte, all bool) error {
+	// What is written around the erased keys is to be in other tables than they.
+	if err := x.flush(ctx); err != nil {
+		return err
+	}
 	spans, err := x.surround(keys, all)
 	if err != nil {
 		return err
