@@ -131,6 +131,13 @@ func readGroups(ctx context.Context, src Source, stream string, at, through uint
 	groups <- g
 }
 
+// ReadMessage makes the records of a stored message of a stream: under the places
+// that its objects had first, with the offsets they have now.
+func ReadMessage(stream string, m Message) ([]Record, error) {
+	_, records, err := read(stream, m)
+	return records, err
+}
+
 // read makes the records of a stored message. original is the sequence of the
 // message of which it is what is left, and which its records have, else 0.
 func read(stream string, m Message) (original uint64, records []Record, err error) {
