@@ -9,8 +9,8 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-// Malware is a malware family (STIX 2.1 §4.11). Its key is its name without
-// case: Key is not looked at.
+// Malware is a malware family (STIX 2.1 §4.11). Without a Key it is that of its
+// name, whose case does not count.
 type Malware struct {
 	Common
 	Name, Description string
@@ -22,7 +22,10 @@ type Malware struct {
 // that a row names under a stricter TLP than the feed's is another object, so
 // that its name is told to nobody who may not see the row.
 func (m *Maker) Malware(w Malware) Draft {
-	key := []string{strings.ToLower(strings.TrimSpace(w.Name))}
+	key := []string{w.Key}
+	if w.Key == "" {
+		key[0] = strings.ToLower(strings.TrimSpace(w.Name))
+	}
 	if level := m.Strictest(w.Level); level != m.Level {
 		key = append(key, level.String())
 	}

@@ -18,7 +18,9 @@ type Draft struct {
 	// bytes always. An error is a *Refusal where the object is at fault: it can
 	// never be built, its row is to be counted as refused.
 	Build func(Version) ([]byte, error)
-	// Versionless is true of cyber-observables, which have no version.
+	// Versionless tells that Version counts for nothing: of cyber-observables,
+	// which have none, and of objects that are passed on as they came, with a
+	// version of their own.
 	Versionless bool
 }
 
