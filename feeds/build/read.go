@@ -30,7 +30,7 @@ func Read(kind Kind, text string) (Value, *Refusal) {
 	text = strings.TrimSpace(text)
 	switch {
 	case !kind.Known():
-		return Value{}, &Refusal{UnknownKind, fmt.Sprintf("%.40q is no kind of value that is known", string(kind))}
+		return Value{}, &Refusal{UnknownKind, "the kind of the value is none that is known"}
 	case text == "" || len(text) > maxValue || !utf8.ValidString(text):
 		return Value{}, invalid(kind, "it must be text of 1 to %d bytes in UTF-8", maxValue)
 	case strings.ContainsFunc(text, unseen):

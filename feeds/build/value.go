@@ -139,9 +139,9 @@ func (v Value) addressType() string {
 }
 
 // Quote writes a string as a constant of a pattern (STIX 2.1 §9.3).
-func Quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
+func Quote(s string) string { return "'" + escapes.Replace(s) + "'" }
+
+var escapes = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
 // Title is a name for an indicator of the value, for people: what it is, and the
 // value unless that is long.

@@ -215,3 +215,12 @@ func TestSamples(t *testing.T) {
 		})
 	}
 }
+
+func open(t testing.TB, root, file string) *os.File {
+	f, err := os.Open(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}

@@ -164,29 +164,24 @@ func (r *tableReader) next() (*record, error) {
 	}
 }
 
-// Bounds of a row whose fields go on on further lines.
-const (
-	maxFolds = 200
-	maxFold  = maxLine
-)
+// maxFolds bounds the lines of a row whose fields go on on further ones.
+const maxFolds = 100
 
 // fields splits a row. Where quotes never end, the row is its first line alone,
 // so that the lines after it are rows of their own.
 func (r *tableReader) fields(w waiting, into []string) ([]string, *Refusal) {
 	fields, open, err := splitFields(w.text, r.comma, into)
 	if open && r.folded {
-		var ahead []waiting
-		text := w.text
-		for open && len(ahead) < maxFolds && len(text) < maxFold {
-			next, nextErr := r.line()
-			if nextErr != nil {
-				break // which the reader says again
+		ahead, closed := r.ahead(len(w.text))
+		if closed {
+			var text strings.Builder
+			text.WriteString(w.text)
+			for _, a := range ahead {
+				text.WriteString("\n" + a.text)
 			}
-			ahead = append(ahead, next)
-			text += "\n" + next.text
-			fields, open, err = splitFields(text, r.comma, into)
+			fields, open, err = splitFields(text.String(), r.comma, into)
 		}
-		if open {
+		if open || err != nil {
 			r.waiting = append(ahead, r.waiting...)
 		}
 	}
@@ -197,6 +192,22 @@ func (r *tableReader) fields(w waiting, into []string) ([]string, *Refusal) {
 		return into, &Refusal{Code: build.InvalidRow, Message: "the quotes of a field do not end"}
 	}
 	return fields, nil
+}
+
+// ahead reads lines until one closes the quotes that are open: one with an odd
+// number of quotes, since in a field they come in pairs. So a row is split once
+// or twice, however many lines it has.
+func (r *tableReader) ahead(size int) (ahead []waiting, closed bool) {
+	for !closed && len(ahead) < maxFolds && size < maxLine {
+		next, err := r.line()
+		if err != nil {
+			break // which the reader says again
+		}
+		ahead = append(ahead, next)
+		size += len(next.text)
+		closed = strings.Count(next.text, `"`)%2 == 1
+	}
+	return ahead, closed
 }
 
 func (r *tableReader) readComment(text string) {
