@@ -45,6 +45,9 @@ func (e entry) row(m *build.Maker) Row {
 	if e.name == "" {
 		e.name = e.value.Title()
 	}
+	if e.description == "" {
+		e.description = "Listed by " + m.Feed
+	}
 	if e.types == nil {
 		e.types = []string{"malicious-activity"}
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/selat-hub/selat/feeds/build"
 )
 
-// intelMQEvent is what is taken of an event. Accounts, contacts, the raw data and
-// the names of who reported are not read, so that they go nowhere.
+// intelMQEvent is what is taken of an event. Accounts, contacts, free text, the
+// raw data and the names of who reported are not read, so that they go nowhere.
 type intelMQEvent struct {
 	Feed       string   `json:"feed.name"`
 	Provider   string   `json:"feed.provider"`
@@ -25,7 +25,6 @@ type intelMQEvent struct {
 	MD5        string   `json:"malware.hash.md5"`
 	SHA1       string   `json:"malware.hash.sha1"`
 	SHA256     string   `json:"malware.hash.sha256"`
-	Text       string   `json:"event_description.text"`
 	Reference  string   `json:"event_description.url"`
 	TLP        string   `json:"tlp"`
 	EventTLP   string   `json:"event_description.tlp"`
@@ -78,7 +77,7 @@ func intelMQRow(m *build.Maker, o *intelMQEvent) Row {
 		candidate(build.Domain, o.Domain), endpoint(o.Address, o.Port), candidate(build.IP, o.Network))
 	e := entry{
 		key:   strings.Join([]string{o.Provider, o.Feed, o.Type, v.Title()}, "\x1f"),
-		value: v, description: o.Text, references: []build.Reference{{Source: o.Provider, URL: o.Reference}},
+		value: v, references: []build.Reference{{Source: o.Provider, URL: o.Reference}},
 		labels: []string{o.Type, o.Identifier},
 	}
 	types, attacks := intelMQTypes[o.Type]

@@ -50,8 +50,6 @@ func (r *record) get(column string) string {
 	return r.fields[at]
 }
 
-func (r *record) has(column string) bool { _, ok := r.columns[column]; return ok }
-
 func (r *record) position() string { return "line " + strconv.Itoa(r.line) }
 
 // trailer is the comment with which a list says how many rows it has.

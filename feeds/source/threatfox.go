@@ -22,10 +22,17 @@ var threatfoxKinds = map[string]build.Kind{
 	"envelope_from": build.Email, "body_from": build.Email,
 }
 
+// threatfoxThreats describe those of threat_type.
+var threatfoxThreats = map[string]string{
+	"botnet_cc": "Server that commands a botnet", "payload_delivery": "What delivers malware", "payload": "Malware",
+	"cc_skimming": "What steals payment cards",
+}
+
 var threatfoxPhases = map[string]string{"botnet_cc": control, "payload_delivery": delivery}
 
 func threatfoxRow(m *build.Maker, r *record) Row {
-	e := entry{key: r.get("ioc_id"), phase: threatfoxPhases[r.get("threat_type")], labels: splitTags(r.get("tags"))}
+	threat := r.get("threat_type")
+	e := entry{key: r.get("ioc_id"), description: threatfoxThreats[threat], phase: threatfoxPhases[threat], labels: splitTags(r.get("tags"))}
 	if row := times(e.key, map[string]*time.Time{"first_seen_utc": &e.first, "last_seen_utc": &e.seen}, r.get); row != nil {
 		return *row
 	}
@@ -45,7 +52,7 @@ func threatfoxRow(m *build.Maker, r *record) Row {
 			{Source: "ThreatFox", ID: r.get("ioc_id"), URL: "https://threatfox.abuse.ch/ioc/" + r.get("ioc_id") + "/"},
 			{Source: "reference", URL: r.get("reference")},
 		}
-		if threat := r.get("threat_type"); threat != "" {
+		if threat != "" {
 			e.labels = append(e.labels, threat)
 		}
 		if id, name := r.get("fk_malware"), r.get("malware_printable"); name != "" && id != "" && !strings.HasPrefix(id, "unknown") {
