@@ -69,6 +69,9 @@ func Read(kind Kind, text string) (Value, *Refusal) {
 		}
 		return Value{Kind: ASN, Text: strconv.FormatUint(n, 10)}, nil
 	}
+	if kind == Registry {
+		text = expandHive(text)
+	}
 	if f := forms[kind]; f.hash != 0 {
 		return readHash(kind, f, text)
 	}
@@ -256,6 +259,21 @@ func readHash(kind Kind, f form, text string) (Value, *Refusal) {
 		return Value{}, &Refusal{KnownGood, "this is the hash of an empty file, or no hash at all"}
 	}
 	return Value{Kind: kind, Text: text}, nil
+}
+
+// hives are the short names of those that must be written in full (STIX 2.1
+// §6.17).
+var hives = map[string]string{
+	"HKLM": "HKEY_LOCAL_MACHINE", "HKCU": "HKEY_CURRENT_USER", "HKCR": "HKEY_CLASSES_ROOT",
+	"HKU": "HKEY_USERS", "HKCC": "HKEY_CURRENT_CONFIG",
+}
+
+func expandHive(key string) string {
+	hive, rest, _ := strings.Cut(key, `\`)
+	if full, ok := hives[strings.ToUpper(hive)]; ok && rest != "" {
+		return full + `\` + rest
+	}
+	return key
 }
 
 // hashesOfNothing are those of the empty file, which every list gets sooner or

@@ -59,6 +59,7 @@ func TestRead(t *testing.T) {
 		{"a certificate", build.CertSHA1, "0123456789abcdef0123456789abcdef01234567", "[x509-certificate:hashes.'SHA-1' = '0123456789abcdef0123456789abcdef01234567']", ""},
 		{"a mutex with a backslash", build.Mutex, `Global\it's`, `[mutex:name = 'Global\\it\'s']`, ""},
 		{"a registry key", build.Registry, `HKEY_LOCAL_MACHINE\Software\Bad`, `[windows-registry-key:key = 'HKEY_LOCAL_MACHINE\\Software\\Bad']`, ""},
+		{"a registry key of a hive in short", build.Registry, `HKLM\Software\Bad`, `[windows-registry-key:key = 'HKEY_LOCAL_MACHINE\\Software\\Bad']`, ""},
 		{"a user agent", build.UserAgent, "Bad/1.0", "[network-traffic:extensions.'http-request-ext'.request_header.'User-Agent' = 'Bad/1.0']", ""},
 		{"an autonomous system", build.ASN, "AS64496", "[autonomous-system:number = 64496]", ""},
 		{"a MAC address", build.MAC, "00-00-5E-00-53-01", "[mac-addr:value = '00:00:5e:00:53:01']", ""},

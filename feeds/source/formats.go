@@ -25,8 +25,8 @@ type Format struct {
 	Name  string
 	About string
 	// Whole tells that an input of this format is all of its list, so that what is
-	// no longer in it was taken off. It is a default: only the one who configures a
-	// feed knows what is behind its address.
+	// no longer in it was taken off; otherwise its rows are events. It is a
+	// default: only the one who configures a feed knows what is behind its address.
 	Whole bool
 	// URL is where the publisher of the format has it, "" where that differs.
 	URL string

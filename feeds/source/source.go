@@ -44,8 +44,12 @@ var ErrGone = errors.New("it is not there")
 
 // Row is one entry of a feed and what was made of it.
 type Row struct {
-	// Key is the entry's identity within its feed. It is the same whenever the
-	// entry is read, and another for any other entry.
+	// Key is the entry's identity within its feed, at most 256 bytes. It is the
+	// same whenever the entry is read, and another for any other entry. Some lists
+	// say one thing twice, with other words beside it: of rows with one key the
+	// first counts then (build.Duplicate is the code of the others), or each
+	// reading would make new versions. Of events, where a format is not Whole,
+	// each counts, in order: what is new, what changed, what is taken back.
 	Key string
 	// Position says where it stands, for people: "line 12", "Event/Attribute/3".
 	Position string
