@@ -81,7 +81,7 @@ type Recovery struct {
 	// Unfinished blocks are those a kill left without a key; they were empty.
 	Unfinished int `json:"unfinished_blocks"`
 	// Missing messages were stored and are not there any more: the store was
-	// damaged, or is an older copy. Nothing of this program removes any.
+	// damaged, or is an older copy. Those that a recall erased are not counted.
 	Missing uint64 `json:"missing_messages"`
 	// Removed durables had lost their entitlement, or their seat.
 	Removed int           `json:"removed_durables"`
