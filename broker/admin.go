@@ -50,7 +50,11 @@ func (h *Hub) AddMember(ctx context.Context, m policy.Member) error {
 		if err != nil && !missing(err) {
 			return err
 		}
-		m.RedStart, m.Since = last+1, h.writers.clock.now()
+		orders, err := h.lastSeq(ctx, policy.ControlName(m.Name))
+		if err != nil && !missing(err) {
+			return err
+		}
+		m.RedStart, m.ControlStart, m.Since = last+1, orders+1, h.writers.clock.now()
 		d.Members[m.Name] = &m
 		return nil
 	})
@@ -72,9 +76,9 @@ func (h *Hub) EditMember(ctx context.Context, name string, edit func(*policy.Mem
 		if err != nil {
 			return err
 		}
-		suspended, red, since := m.Suspended, m.RedStart, m.Since
+		was := *m
 		edit(m)
-		m.Name, m.Suspended, m.RedStart, m.Since = name, suspended, red, since
+		m.Name, m.Suspended, m.RedStart, m.ControlStart, m.Since = name, was.Suspended, was.RedStart, was.ControlStart, was.Since
 		if no := d.CheckIdentities(name, m.Identities); no != nil {
 			return refused(no)
 		}
@@ -211,7 +215,7 @@ func (h *Hub) RemoveMember(ctx context.Context, name string) error {
 			return err
 		}
 		for cn, c := range d.Communities {
-			if _, on := c.Places[name]; !on {
+			if _, on := c.Places[name]; !on && c.Former[name] == nil {
 				continue
 			}
 			edit, err := d.community(cn)
@@ -219,6 +223,7 @@ func (h *Hub) RemoveMember(ctx context.Context, name string) error {
 				return err
 			}
 			delete(edit.Places, name)
+			delete(edit.Former, name) // who is enrolled under that name received nothing
 		}
 		for _, sn := range d.seatsOf(name) {
 			delete(d.Seats, sn)
@@ -329,7 +334,7 @@ func (h *Hub) SetCeiling(ctx context.Context, name string, ceiling stix.Level) e
 		if err != nil {
 			return err
 		}
-		seat.Ceiling = ceiling
+		seat.Ceiling, seat.Held = ceiling, max(seat.Held, seat.Ceiling)
 		if no := policy.CheckSeat(seat, d.Members[seat.Member]); no != nil {
 			return refused(no)
 		}
@@ -401,9 +406,10 @@ func (h *Hub) Join(ctx context.Context, community, member string, history bool) 
 	})
 }
 
-// Leave takes a member off a roster; its seats lose the streams at once.
+// Leave takes a member off a roster; its seats lose the streams at once. What it
+// may have received until then is remembered, so that recalls reach it.
 func (h *Hub) Leave(ctx context.Context, community, member string) error {
-	return h.change(ctx, func(d draft) error {
+	err := h.change(ctx, func(d draft) error {
 		c, err := d.community(community)
 		if err != nil {
 			return err
@@ -411,7 +417,63 @@ func (h *Hub) Leave(ctx context.Context, community, member string) error {
 		if _, on := c.Places[member]; !on {
 			return notFound("place on that roster for", member, "selat community show "+community)
 		}
+		c.Former[member] = append(slices.Clone(c.Former[member]), policy.FormerPlace{Place: c.Places[member]})
 		delete(c.Places, member)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return h.endFormerPlaces(ctx)
+}
+
+// endFormerPlaces notes for places that were given up how far their streams had
+// come when nothing was delivered there any more. A crash before that leaves it to
+// the next start.
+func (h *Hub) endFormerPlaces(ctx context.Context) error {
+	open := false
+	for _, c := range h.Region().Communities {
+		for _, places := range c.Former {
+			open = open || slices.ContainsFunc(places, func(p policy.FormerPlace) bool { return p.Until == nil })
+		}
+	}
+	if !open {
+		return nil
+	}
+	return h.change(ctx, func(d draft) error {
+		for name := range d.Communities {
+			if err := h.endPlacesOf(ctx, d, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (h *Hub) endPlacesOf(ctx context.Context, d draft, community string) error {
+	if len(d.Communities[community].Former) == 0 {
+		return nil
+	}
+	c, err := d.community(community)
+	if err != nil {
+		return err
+	}
+	until := map[stix.Level]uint64{}
+	for _, level := range stix.Levels[:4] {
+		last, err := h.lastSeq(ctx, d.Name(policy.Stream{Audience: community, Level: level}))
+		if err != nil && !missing(err) {
+			return err
+		}
+		until[level] = last
+	}
+	for member, places := range c.Former {
+		places = slices.Clone(places)
+		for i := range places {
+			if places[i].Until == nil {
+				places[i].Until = until
+			}
+		}
+		c.Former[member] = places
+	}
+	return nil
 }

@@ -58,6 +58,12 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 		counts, err := h.Counts(q.By)
 		return api.ObjectCounts{Counts: counts}, err
 	}),
+	"recall": ask(func(h *Hub, ctx context.Context, q api.RecallAs) (any, error) {
+		return h.RecallAs(ctx, q.Origin, q.RecallRequest)
+	}),
+	"recall.status": ask(func(h *Hub, ctx context.Context, q api.RecallStatusAs) (any, error) {
+		return h.RecallStatusAs(ctx, q.Origin, q.ID)
+	}),
 	"route":  ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
 	"status": ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
 }
@@ -166,7 +172,7 @@ func (h *Hub) answerAdmin(ctx context.Context, m *nats.Msg) {
 		return
 	}
 	h.Metrics.AdminRequests.WithLabelValues(name, "done").Inc()
-	if !strings.HasSuffix(name, ".list") && name != "route" && !strings.HasPrefix(name, "catalog.") {
+	if !strings.HasSuffix(name, ".list") && name != "route" && name != "recall.status" && !strings.HasPrefix(name, "catalog.") {
 		h.log.Info("an administrative act was done", "act", name, "about", aboutOf(m.Data))
 	}
 	h.respond(m, answer)

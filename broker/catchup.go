@@ -60,7 +60,8 @@ func (h *Hub) openStream(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if missing := max(known, size.LastSeq) - size.Messages; missing > 0 {
+	gone, erased := max(known, size.LastSeq)-size.Messages, h.recalls.erasedOf(name)
+	if missing := gone - min(gone, erased); missing > 0 {
 		h.recovery.Missing += missing
 		h.log.Error("messages that were stored are gone: the store was damaged, or is an older copy", "stream", name,
 			"missing", missing, "holds", size.Messages, "last", size.LastSeq, "last_known", known)

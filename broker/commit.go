@@ -80,7 +80,7 @@ func (ws *writers) of(stream string) *writer {
 	defer ws.mu.Unlock()
 	w := ws.byName[stream]
 	if w == nil {
-		w = &writer{ws: ws, h: ws.h, stream: stream, wake: make(chan struct{}, 1), flight: make(chan *round, roundsInFlight-1), stale: true}
+		w = &writer{ws: ws, h: ws.h, stream: stream, wake: make(chan struct{}, 1), tasks: make(chan *task), flight: make(chan *round, roundsInFlight-1), stale: true}
 		ws.byName[stream] = w
 		ws.wait.Add(2)
 		go func() { defer ws.wait.Done(); w.run(ws.stop) }()
@@ -99,6 +99,7 @@ type writer struct {
 	h      *Hub
 	stream string
 	wake   chan struct{}
+	tasks  chan *task
 	flight chan *round
 	inHand sync.WaitGroup // rounds sent and not finished
 
@@ -149,12 +150,55 @@ func (w *writer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-w.wake:
+		case t := <-w.tasks:
+			w.runAlone(ctx, t)
 		case <-again.C:
 			w.settleDoubts(ctx)
 		}
 		for w.step(ctx) {
 		}
 	}
+}
+
+// task is something that is done to a stream while nothing is written to it.
+type task struct {
+	ctx  context.Context
+	do   func(context.Context) error
+	done chan error
+}
+
+var errClosing = errors.New("the hub is closing")
+
+// alone has the writer do something with nothing in flight, and the index up to
+// the stream.
+func (w *writer) alone(ctx context.Context, do func(context.Context) error) error {
+	t := &task{ctx: ctx, do: do, done: make(chan error, 1)}
+	select {
+	case w.tasks <- t:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.ws.stop.Done():
+		return errClosing
+	}
+	return <-t.done
+}
+
+func (w *writer) runAlone(ctx context.Context, t *task) {
+	w.inHand.Wait()
+	w.mu.Lock()
+	stale := w.stale
+	w.mu.Unlock()
+	if stale {
+		w.mend(ctx)
+		w.mu.Lock()
+		stale = w.stale
+		w.mu.Unlock()
+	}
+	if stale {
+		t.done <- errors.New("the stream cannot be caught up with now")
+		return
+	}
+	t.done <- t.do(t.ctx)
 }
 
 // settleEvery is how often a writer that gave a write up asks what became of it.

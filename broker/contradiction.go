@@ -17,35 +17,35 @@ import (
 // A seat hears of what it may know only. What contradicts a version that its
 // member published above it is refused in the same words whatever the reason is,
 // and no refusal quotes another version.
-func (h *Hub) compare(e *entry) (stored catalog.Entry, no *stix.Finding, err error) {
+func (h *Hub) compare(e *entry) (stored catalog.Entry, lineage stix.Lineage, no *stix.Finding, err error) {
 	stored, lineage, known, err := h.index.Lookup(e.key)
 	if err != nil {
-		return stored, nil, err
+		return stored, lineage, nil, err
 	}
 	if !known {
 		if lineage.Admit(&e.object.Object) != nil {
 			no, err = h.disagreement(e, lineage)
 		}
-		return stored, no, err
+		return stored, lineage, no, err
 	}
 	if stored.Hash != e.object.Hash() {
 		if !slices.ContainsFunc(stored.Places, e.mayKnow) {
-			return stored, e.hidden(), nil
+			return stored, lineage, e.hidden(), nil
 		}
 		f := e.refusal("conflict", fmt.Sprintf("you published version %s of this object before, with other bytes: give the change a later modified time", e.object.Version()))
-		return stored, &f, nil
+		return stored, lineage, &f, nil
 	}
 	for _, p := range stored.Places {
 		if e.object.supporting || p.Supporting || p.Level == e.object.level {
 			continue
 		}
 		if !e.mayKnow(p) {
-			return stored, e.hidden(), nil
+			return stored, lineage, e.hidden(), nil
 		}
 		f := e.refusal("level-conflict", fmt.Sprintf("you published this version before under TLP:%s; one version has one level: publish a new version, or this one under that level", p.Level))
-		return stored, &f, nil
+		return stored, lineage, &f, nil
 	}
-	return stored, nil, nil
+	return stored, lineage, nil, nil
 }
 
 // mayKnow tells whether the seat that submitted the object may be told of a

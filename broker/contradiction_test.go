@@ -73,11 +73,13 @@ func TestARefusalGoesByWhatTheSeatMayKnow(t *testing.T) {
 		return strings.Replace(versionOf(1, modified, more...), markGreen, markClear, 1)
 	}
 	expect(t, "what all may know", client.submit(bundle(clear(1, createdBy(1))), ""), "accepted clear region")
+	expect(t, "what it knows", client.submit(bundle(clear(4, createdBy(2))), ""), "refused creator-changed")
 	if r := red.submit(bundle(strings.Replace(versionOf(1, 3, revoking), markGreen, markRed, 1)), "us"); r.Accepted != 1 {
 		t.Fatalf("%+v", r)
 	}
 	for range 2 {
-		expect(t, "both at once", client.submit(bundle(clear(4, createdBy(2)), clear(5)), ""), "refused creator-changed", "refused conflict")
+		// The RED version has recalled what the client's seat knew.
+		expect(t, "what it knows no more", client.submit(bundle(clear(4, createdBy(2)), clear(5)), ""), "refused conflict", "refused conflict")
 		expect(t, "the seat that knows", red.submit(bundle(clear(5)), ""), "refused revoked-final")
 	}
 }

@@ -97,7 +97,8 @@ func (c *crash) life(p *process) {
 	}
 }
 
-// crashObject is object n at a level: two numbers share an id as versions.
+// crashObject is object n at a level: two numbers share an id as versions. Both
+// have one level, since a stricter one would take the other away.
 func crashObject(n int, level stix.Level) string {
 	return fmt.Sprintf(`{"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-%012x","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.00%dZ","name":%q,"pattern":"[ipv4-addr:value = '198.51.100.%d']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","object_marking_refs":[%q]}`,
 		n/2, n%2, strings.Repeat("x", n%700), n%250, marks[level])
@@ -116,13 +117,17 @@ func numberOf(o *stix.Object) (int, error) {
 // draw makes a submission of one publisher, and notes it before it is sent.
 func (c *crash) draw(l load) (payload []byte, to string, first int) {
 	w := l.ways[rand.IntN(len(l.ways))]
-	size := 1 + rand.IntN(1+rand.IntN(200))
+	size := 2 + 2*rand.IntN(1+rand.IntN(100))
 	raws := make([][]byte, size)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first = len(c.sent)
+	var level stix.Level
 	for i := range raws {
-		raws[i] = []byte(crashObject(first+i, w.levels[rand.IntN(len(w.levels))]))
+		if i%2 == 0 {
+			level = w.levels[rand.IntN(len(w.levels))]
+		}
+		raws[i] = []byte(crashObject(first+i, level))
 		c.sent = append(c.sent, sentObject{l.seat[:2], sha256.Sum256(raws[i])})
 	}
 	return stix.AppendBundle(nil, "bundle--00000000-0000-4000-8000-000000000000", raws...), w.to, first

@@ -118,7 +118,7 @@ func (d draft) community(name string) (*policy.Community, error) {
 		return nil, notFound("community", name, "selat community list")
 	}
 	n := *c
-	n.Places = maps.Clone(orEmpty(c.Places))
+	n.Places, n.Former = maps.Clone(orEmpty(c.Places)), maps.Clone(orEmpty(c.Former))
 	d.Communities[name] = &n
 	return &n, nil
 }

@@ -6,12 +6,16 @@
 // Nobody receives what TLP does not allow them. Reading is holding a durable
 // consumer on a stream of one audience and one level; the hub alone makes
 // durables, and only for seats that broker/policy entitles. A seat's account
-// reaches four subjects of the hub (accounts.go) and nothing else.
+// reaches a few subjects of the hub (accounts.go) and nothing else.
 //
 // Acknowledged means durable. A receipt says "accepted" only after the engine
 // has written and fsynced the object. After kill -9 at any moment every
 // accepted object is there, and a retry of a submission whose answer was lost
 // is recognised.
+//
+// What is recalled is gone: when the recall is answered nobody receives the object
+// any more, its bytes are in no file of the hub, and whoever may have received it
+// is told to forget it.
 //
 // Bytes are sacred. A stored message is a STIX bundle into which the
 // submitted bytes of each object are spliced unchanged.
@@ -30,6 +34,9 @@
 //	                  as far as a seat may know
 //	commit.go         group commit, one writer for each stream; message.go, send.go, mend.go
 //	receipt.go        what became of each object
+//	recall.go         forgetting an object, in order: recalls.go what was ordered,
+//	                  recall_tell.go who is told, recall_erase.go how bytes leave;
+//	                  narrow.go what a stricter version takes away
 //	services.go       what a seat can ask; intake.go and rates.go how much
 //	observe.go        what metrics and health read
 //

@@ -115,6 +115,9 @@ func (h *Hub) enforce(ctx context.Context, old, next *policy.Region) error {
 			}
 			errs = append(errs, h.deleteDurable(ctx, old.Name(s), was.Account))
 		}
+		if gone || now.Revoked {
+			errs = append(errs, h.deleteDurable(ctx, policy.ControlName(was.Member), was.Account))
+		}
 		if gone {
 			dead := *was
 			dead.Revoked = true
@@ -155,10 +158,14 @@ func (h *Hub) reconcile(ctx context.Context) (removed int, err error) {
 	}
 	names := h.js.StreamNames(ctx)
 	for name := range names.Name() {
-		if !strings.HasPrefix(name, "CTI_") {
-			continue
+		var n int
+		var err error
+		switch {
+		case strings.HasPrefix(name, "CTI_"):
+			n, err = h.reconcileStream(ctx, r, name, byName)
+		case strings.HasPrefix(name, "CTL_"):
+			n, err = h.reconcileControls(ctx, r, name)
 		}
-		n, err := h.reconcileStream(ctx, r, name, byName)
 		if removed += n; err != nil {
 			return removed, err
 		}

@@ -44,6 +44,8 @@ type Hub struct {
 
 	index     *catalog.Index
 	messages  *messages
+	recalls   *recalls
+	erasures  atomic.Uint64 // counts messages that were erased; moves behind the gate
 	verifying verifying
 	lastAdded int64 // newest date_added found at start
 	disk      diskGuard
@@ -79,7 +81,7 @@ type Recovery struct {
 	// Unfinished blocks are those a kill left without a key; they were empty.
 	Unfinished int `json:"unfinished_blocks"`
 	// Missing messages were stored and are not there any more: the store was
-	// damaged, or is an older copy. Nothing of this program removes any.
+	// damaged, or is an older copy. Those that a recall erased are not counted.
 	Missing uint64 `json:"missing_messages"`
 	// Removed durables had lost their entitlement, or their seat.
 	Removed int           `json:"removed_durables"`
@@ -131,11 +133,14 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"checking what the engine recovered", func() error { return h.checkRecovered(ctx) }},
 		{"opening the directory", func() error { return h.openDirectory(ctx) }},
 		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
+		{"reading the recalls", func() error { return h.openRecalls(ctx) }},
 		{"opening the index", func() error { return h.openIndex(ctx) }},
+		{"ending places that were given up", func() error { return h.endFormerPlaces(ctx) }},
 		{"checking entitlements", func() (err error) { h.recovery.Removed, err = h.reconcile(ctx); return }},
 		{"remembering the last publications", func() error { h.restoreLastPublished(ctx); return nil }},
 		{"opening the statuses", func() error { return h.openStatuses(ctx) }},
 		{"opening the services", func() error { return h.openServices(h.run) }},
+		{"carrying out the recalls", func() error { return h.recalls.carryOutAll(ctx) }},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"encoding/hex"
 	"sync"
 	"time"
@@ -24,6 +25,16 @@ import (
 type ledger struct {
 	mu   sync.Mutex
 	held map[name]flight
+	// barriers hold back what comes for an object that is being recalled.
+	barriers map[name]*barrier
+}
+
+// barrier stands before one object. It is clear once nothing of the object is on
+// its way.
+type barrier struct {
+	clear   chan struct{}
+	gone    chan struct{}
+	waiting []*entry
 }
 
 // name is an object, as one origin publishes it.
@@ -41,8 +52,10 @@ type flight struct {
 // crowd is several entries on their way at once.
 type crowd struct {
 	byVersion map[string]*entry
-	// lineage is of all that joined the crowd, also those that have landed.
+	// lineage is of all that joined the crowd, also those that have landed; all
+	// have one level, so that none is decided beside a less strict one.
 	lineage stix.Lineage
+	level   stix.Level
 	// waiting contradict the crowd and are decided when it is gone.
 	waiting []*entry
 }
@@ -57,11 +70,71 @@ type entry struct {
 	waiting []*entry
 }
 
-func newLedger() *ledger { return &ledger{held: map[name]flight{}} }
+func newLedger() *ledger { return &ledger{held: map[name]flight{}, barriers: map[name]*barrier{}} }
+
+// hold has what comes for an object wait. It returns what is closed once nothing of
+// it is on its way any more, or, if another holds it, what is closed when that one
+// lets it go.
+func (l *ledger) hold(n name) (clear, other <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b := l.barriers[n]; b != nil {
+		return nil, b.gone
+	}
+	b := &barrier{clear: make(chan struct{}), gone: make(chan struct{})}
+	l.barriers[n] = b
+	if l.held[n] == (flight{}) {
+		close(b.clear)
+	}
+	return b.clear, nil
+}
+
+// letGo undoes hold, and returns what came meanwhile.
+func (l *ledger) letGo(n name) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.barriers[n]
+	delete(l.barriers, n)
+	close(b.gone)
+	return b.waiting
+}
+
+// holdName holds an object until release is called, and returns once nothing of it
+// is on its way to a disk.
+func (h *Hub) holdName(ctx context.Context, n name) (release func(), err error) {
+	l := h.writers.ledger
+	for {
+		clear, other := l.hold(n)
+		wait := clear
+		if other != nil {
+			wait = other
+		}
+		release = func() {
+			for _, e := range l.letGo(n) {
+				h.admit(e)
+			}
+		}
+		select {
+		case <-wait:
+			if other == nil {
+				return release, nil
+			}
+		case <-ctx.Done():
+			if other == nil {
+				release()
+			}
+			return nil, ctx.Err()
+		}
+	}
+}
 
 // board lets an entry onto its way, or has it wait for one that is. The caller
 // holds the lock.
 func (l *ledger) board(e *entry) bool {
+	if b := l.barriers[e.name()]; b != nil {
+		b.waiting = append(b.waiting, e)
+		return false
+	}
 	f := l.held[e.name()]
 	if f == (flight{}) {
 		l.held[e.name()] = flight{alone: e}
@@ -72,7 +145,7 @@ func (l *ledger) board(e *entry) bool {
 			a.waiting = append(a.waiting, e)
 			return false
 		}
-		f = flight{crowd: &crowd{byVersion: map[string]*entry{a.key.Version: a}, lineage: a.object.Lineage()}}
+		f = flight{crowd: &crowd{byVersion: map[string]*entry{a.key.Version: a}, lineage: a.object.Lineage(), level: a.object.level}}
 		l.held[e.name()] = f
 	}
 	c := f.crowd
@@ -80,7 +153,7 @@ func (l *ledger) board(e *entry) bool {
 		holder.waiting = append(holder.waiting, e)
 		return false
 	}
-	if c.lineage.Admit(&e.object.Object) != nil {
+	if c.level != e.object.level || c.lineage.Admit(&e.object.Object) != nil {
 		c.waiting = append(c.waiting, e)
 		return false
 	}
@@ -100,6 +173,9 @@ func (l *ledger) land(e *entry) []*entry {
 	}
 	if c == nil || len(c.byVersion) == 0 {
 		delete(l.held, e.name())
+		if b := l.barriers[e.name()]; b != nil {
+			close(b.clear)
+		}
 		if c != nil {
 			waiting = append(waiting, c.waiting...)
 		}
@@ -141,7 +217,15 @@ func (h *Hub) placed(e *entry) {
 // decide holds an object against what is stored and hands what is new to the
 // writers.
 func (h *Hub) decide(e *entry) {
-	stored, no, err := h.compare(e)
+	if no := h.recalledAll(e); no != nil {
+		e.refuseLines(h, *no)
+		return
+	}
+	stored, lineage, no, err := h.compare(e)
+	var before *order
+	if err == nil && no == nil && len(stored.Places) == 0 {
+		before, no, err = h.narrowing(e, lineage)
+	}
 	if err != nil {
 		h.log.Error("reading the index", "id", e.key.ID, "error", err)
 		e.refuseAll(h, "unavailable", "the hub could not look up what it already has; send the same bytes again")
@@ -151,10 +235,31 @@ func (h *Hub) decide(e *entry) {
 		e.refuseLines(h, *no)
 		return
 	}
+	if before == nil {
+		h.place(e, stored)
+		return
+	}
+	// What is decided here may be decided by a writer, which the recall needs.
+	h.go_(func() {
+		if err := h.recalls.narrower.wait(h.run, before); err != nil {
+			e.refuseAll(h, "unavailable", "the hub could not recall the earlier versions, which are less strict, now; send the same bytes again")
+			return
+		}
+		h.place(e, stored)
+	})
+}
+
+// place hands an entry to the writers of the streams where it is not stored yet.
+func (h *Hub) place(e *entry, stored catalog.Entry) {
 	for i, s := range e.object.streams {
 		line := e.first + i
 		if p, there := placedIn(stored, s.Audience, e.object.level); there {
 			e.receipt.settle(line, api.Duplicate, p, e.object.marking.Level == stix.NoLevel)
+			h.placed(e)
+			continue
+		}
+		if no := h.recalledFrom(e, s.Audience); no != nil {
+			e.receipt.refuseLine(line, *no)
 			h.placed(e)
 			continue
 		}

@@ -82,6 +82,9 @@ func (w *writer) undoubt() {
 	stamps := w.doubted
 	w.doubted = nil
 	w.mu.Unlock()
+	if len(stamps) > 0 {
+		w.h.recalls.look() // what came late may be of an object that was recalled
+	}
 	w.ws.clock.settle(stamps...)
 }
 
@@ -140,7 +143,7 @@ func (w *writer) catchUp(ctx context.Context) error {
 func (w *writer) settleStored(items []*item) ([]*item, error) {
 	var left []*item
 	for i, it := range items {
-		stored, no, err := w.h.compare(it.entry)
+		stored, _, no, err := w.h.compare(it.entry)
 		if err != nil {
 			return append(left, items[i:]...), fmt.Errorf("reading the index: %w", err)
 		}

@@ -21,6 +21,10 @@ type message struct {
 
 // compose makes the messages of a round: one subject each, objects' bytes
 // spliced in unchanged, in the order they came.
+//
+// From AMBER on a message has one object. To erase one of several, its neighbours
+// are stored again at the stream's end, and there a member that joined in between
+// would receive what was closed to it.
 func (w *writer) compose(items []*item) *round {
 	type group struct {
 		subject              string
@@ -33,7 +37,7 @@ func (w *writer) compose(items []*item) *round {
 		o := it.entry.object
 		g := group{it.entry.receipt.sub.region.Subject(it.stream, it.entry.key.Origin, o.Type), o.marking.Level == stix.NoLevel, o.supporting}
 		m := open[g]
-		if m == nil || m.size+len(o.Raw) > w.h.cfg.Store.MessageBytes {
+		if m == nil || m.size+len(o.Raw) > w.h.cfg.Store.MessageBytes || it.stream.Level >= stix.Amber {
 			m = &message{}
 			open[g], groups[m] = m, g
 			out = append(out, m)

@@ -24,9 +24,10 @@ type messages struct {
 	bytes int
 }
 
+// messageAt is where a message stands, by the sequence that it has now.
 type messageAt struct {
-	stream string
-	seq    uint64
+	Stream string `json:"stream"`
+	Seq    uint64 `json:"sequence"`
 }
 
 type keptMessage struct {
@@ -57,11 +58,11 @@ func (c *messages) get(ctx context.Context, js jetstream.JetStream, items []cata
 	}
 	for len(missing) > 0 {
 		n := 1
-		for n < len(missing) && n < catchUpBatch && missing[n] == (messageAt{missing[0].stream, missing[0].seq + uint64(n)}) {
+		for n < len(missing) && n < catchUpBatch && missing[n] == (messageAt{missing[0].Stream, missing[0].Seq + uint64(n)}) {
 			n++
 		}
 		if err := c.read(ctx, js, missing[:n], found); err != nil {
-			return nil, fmt.Errorf("reading message %d of %s: %w", missing[0].seq, missing[0].stream, err)
+			return nil, fmt.Errorf("reading message %d of %s: %w", missing[0].Seq, missing[0].Stream, err)
 		}
 		missing = missing[n:]
 	}
@@ -71,7 +72,7 @@ func (c *messages) get(ctx context.Context, js jetstream.JetStream, items []cata
 // read fetches messages of consecutive sequences.
 func (c *messages) read(ctx context.Context, js jetstream.JetStream, run []messageAt, found map[messageAt][]byte) error {
 	for len(run) > 0 {
-		msgs, err := jetstreamext.GetBatch(ctx, js, run[0].stream, len(run), jetstreamext.GetBatchSeq(run[0].seq), jetstreamext.GetBatchMaxBytes(32<<20))
+		msgs, err := jetstreamext.GetBatch(ctx, js, run[0].Stream, len(run), jetstreamext.GetBatchSeq(run[0].Seq), jetstreamext.GetBatchMaxBytes(32<<20))
 		if err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func (c *messages) read(ctx context.Context, js jetstream.JetStream, run []messa
 			if err != nil {
 				return err
 			}
-			if n == len(run) || m.Sequence != run[n].seq {
+			if n == len(run) || m.Sequence != run[n].Seq {
 				return errNotAsKnown // it was erased
 			}
 			found[run[n]] = m.Data
@@ -122,13 +123,25 @@ func (c *messages) keep(at messageAt, data []byte) {
 	}
 }
 
+// forget forgets a message that was erased.
+func (c *messages) forget(at messageAt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byAt[at]; e != nil {
+		if m, ok := c.order.Remove(e).(*keptMessage); ok {
+			c.bytes -= len(m.data)
+		}
+		delete(c.byAt, at)
+	}
+}
+
 // drop forgets what was read of a stream that is read anew.
 func (c *messages) drop(stream string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for e := c.order.Front(); e != nil; {
 		next := e.Next()
-		if m, ok := e.Value.(*keptMessage); ok && m.at.stream == stream {
+		if m, ok := e.Value.(*keptMessage); ok && m.at.Stream == stream {
 			c.order.Remove(e)
 			delete(c.byAt, m.at)
 			c.bytes -= len(m.data)

@@ -23,6 +23,7 @@ type Metrics struct {
 	AdminRequests  *prometheus.CounterVec // request, outcome
 	AuthDenials    *prometheus.CounterVec // reason
 	Warnings       *prometheus.CounterVec
+	Recalls        *prometheus.CounterVec // origin, by
 	ReceiptSeconds prometheus.Histogram
 	// DeliverySeconds is from receipt to delivery, sampled from
 	// acknowledgements.
@@ -53,6 +54,7 @@ func newMetrics() *Metrics {
 		AdminRequests:   counter("selat_admin_requests_total", "Administrative acts, by request and outcome.", "request", "outcome"),
 		AuthDenials:     counter("selat_auth_denials_total", "Tokens and certificates of seats denied over HTTP, by reason (bad-credentials, expired, seat, locked, busy).", "reason"),
 		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, once for each object stored, by origin and code."}, []string{"origin", "code"}),
+		Recalls:         counter("selat_recalls_total", "Recalls carried out, by origin of the object and who ordered it (seat, administrator, narrowing).", "origin", "by"),
 		ReceiptSeconds:  histogram("selat_receipt_seconds", "Time from a submission's arrival to its receipt.", latency),
 		DeliverySeconds: histogram("selat_delivery_seconds", "Time from storing a message to delivering it, sampled from acknowledgements.", latency),
 		WriteSeconds:    histogram("selat_write_seconds", "Time of one group commit, its fsyncs included.", latency),
@@ -65,13 +67,21 @@ func newMetrics() *Metrics {
 
 // Register adds the metrics to a registry.
 func (m *Metrics) Register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Warnings,
+	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Warnings, m.Recalls,
 		m.ReceiptSeconds, m.DeliverySeconds, m.WriteSeconds, m.BatchObjects, m.BatchMessages, m.WriteRetries, m.lastPublished} {
 		if err := r.Register(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (m *Metrics) recalled(o *order) {
+	by := o.By
+	if by != byAdministrator && by != byNarrowing {
+		by = "seat"
+	}
+	m.Recalls.WithLabelValues(o.Origin, by).Inc()
 }
 
 func (m *Metrics) submissionRefused(origin, code string) {

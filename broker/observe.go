@@ -268,7 +268,7 @@ func (h *Hub) IndexMetrics() (catalog.Metrics, error) {
 
 // Check is one of the things that must hold for the hub to be ready.
 type Check struct {
-	Name string // open, store, engine, index, entitlements, disk
+	Name string // open, store, engine, index, entitlements, recalls, disk
 	Err  error
 }
 
@@ -282,6 +282,7 @@ func (h *Hub) Checks() []Check {
 		{"engine", when(!h.conn.IsConnected(), "not connected to the engine")},
 		{"index", h.indexError()},
 		{"entitlements", when(h.unjust.Load(), "a change of the directory is not yet in force everywhere; the hub keeps trying, and its log says why")},
+		{"recalls", h.recalls.check()},
 		{"disk", h.diskError()},
 	}
 }

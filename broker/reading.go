@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -51,39 +52,49 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 }
 
 // rereads is how often a question is answered anew because the directory changed
-// meanwhile.
-const rereads = 20
+// meanwhile, rereadsErased because something was erased.
+const (
+	rereads       = 20
+	rereadsErased = 1000
+)
 
 // inForce answers a question by the directory that is in force when the answer is
-// complete: whoever loses a right has lost it when the change is acknowledged. The
+// complete: whoever loses a right has lost it when the change is acknowledged, and
+// what is erased is in no answer that is complete after that. The
 // gate is not held while the answer is made, so that no reader keeps a change
 // waiting.
 func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T, error)) (T, error) {
 	var none T
-	for range rereads {
-		r := h.Region()
+	for changes, erased := 0, 0; changes < rereads && erased < rereadsErased; {
+		n, r := h.erasures.Load(), h.Region()
 		out, err := answer(r)
-		if good, gone := h.stillIn(ctx, r); gone != nil {
+		now, still, gone := h.nowIn(ctx)
+		switch {
+		case gone != nil:
 			return none, gone
-		} else if good {
+		case now != r:
+			changes++
+		case still != n:
+			erased++
+		default:
 			return out, err
 		}
 	}
 	return none, errCatalogue
 }
 
-// stillIn waits for a change of the directory that is under way, and tells whether
-// this is still the one in force.
-func (h *Hub) stillIn(ctx context.Context, r *policy.Region) (bool, error) {
+// nowIn waits for a change that is under way, and returns the directory in force
+// and how many messages were erased.
+func (h *Hub) nowIn(ctx context.Context) (*policy.Region, uint64, error) {
 	for !h.gate.TryRLock() {
 		select {
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return nil, 0, ctx.Err()
 		case <-time.After(time.Millisecond):
 		}
 	}
 	defer h.gate.RUnlock()
-	return h.Region() == r, nil
+	return h.Region(), h.erasures.Load(), nil
 }
 
 // readIn answers Read by one state of the directory.
@@ -188,6 +199,7 @@ const messagesAtOnce = 32
 
 // runs reads the bytes of items.
 func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err error) {
+	items = h.whereNow(items)
 	for len(items) > 0 {
 		n := reach(items, messagesAtOnce)
 		messages, err := h.messages.get(ctx, h.js, items[:n])
@@ -200,6 +212,23 @@ func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err er
 		items = items[n:]
 	}
 	return out, nil
+}
+
+// whereNow names items by the messages that hold them now, where these moved.
+func (h *Hub) whereNow(items []catalog.Item) []catalog.Item {
+	own := false
+	for i := range items {
+		p := &items[i].Place
+		now := h.index.At(p.Stream, p.Seq)
+		if now == p.Seq {
+			continue
+		}
+		if !own {
+			items, own = slices.Clone(items), true
+		}
+		items[i].Place.Seq = now
+	}
+	return items
 }
 
 // reach is how many of the items stand in the first so many messages.
@@ -223,13 +252,13 @@ func cutRuns(out []Run, items []catalog.Item, messages map[messageAt][]byte) ([]
 		n := 1
 		for ; i+n < len(items); n++ {
 			next := &items[i+n]
-			if next.Place.Stream != at.stream || next.Place.Seq != at.seq || next.Offset != end+1 {
+			if next.Place.Stream != at.Stream || next.Place.Seq != at.Seq || next.Offset != end+1 {
 				break
 			}
 			end = next.Offset + next.Length
 		}
 		if first.Offset < 0 || end > len(data) {
-			return nil, fmt.Errorf("message %d of %s has %d bytes and the catalogue knows of %d: %w", at.seq, at.stream, len(data), end, errNotAsKnown)
+			return nil, fmt.Errorf("message %d of %s has %d bytes and the catalogue knows of %d: %w", at.Seq, at.Stream, len(data), end, errNotAsKnown)
 		}
 		run := data[first.Offset:end:end]
 		if len(run) < len(data)/4 {

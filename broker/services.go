@@ -32,6 +32,8 @@ var seatVerbs = []struct {
 	{"replay", api.SubjectReplay, (*Hub).answerReplay},
 	{"receipts", api.SubjectReceipts, (*Hub).answerReceipts},
 	{"lookup", api.SubjectLookup, (*Hub).answerLookup},
+	{"recall", api.SubjectRecall, (*Hub).answerRecall},
+	{"recall-status", api.SubjectRecallStatus, (*Hub).answerRecallStatus},
 }
 
 const (
@@ -41,6 +43,7 @@ const (
 	routesQueued        = 8
 	lookupsQueued       = 64
 	lookupHandlers      = 2
+	recallsQueued       = 64
 	// questionBytes is room for the largest question, a thousand receipts.
 	questionBytes = 512 << 10
 )
@@ -62,11 +65,15 @@ func (h *Hub) openServices(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("subscribing to submissions: %w", err)
 	}
+	h.go_(func() { h.recalls.follow(ctx) })
+	h.go_(func() { h.recalls.narrower.run(ctx, h.recalls) })
 	questions := h.handlers(ctx, seatRequestsQueued, seatRequestHandlers)
 	// A dry run of a submission is real work: it waits in a line of its own.
 	routes := h.handlers(ctx, routesQueued, 1)
 	// So is looking up a thousand values.
 	lookups := h.handlers(ctx, lookupsQueued, lookupHandlers)
+	// And recalling, one after the other.
+	recalls := h.handlers(ctx, recallsQueued, 1)
 	for _, v := range seatVerbs {
 		if v.answer == nil {
 			continue
@@ -77,6 +84,8 @@ func (h *Hub) openServices(ctx context.Context) error {
 			queue, most = routes, h.cfg.Limits.PayloadBytes
 		case "lookup":
 			queue = lookups
+		case "recall":
+			queue = recalls
 		}
 		_, err := h.conn.QueueSubscribe("seat.*."+v.name, "hub", func(m *nats.Msg) { h.queueQuestion(m, queue, most) })
 		if err != nil {
@@ -234,7 +243,25 @@ func (h *Hub) answerStreams(ctx context.Context, seat *policy.Seat, _ *nats.Msg)
 		out.Streams = append(out.Streams, api.StreamAccess{Name: name, Audience: s.Audience, Level: s.Level, From: from,
 			Last: last, Delivered: info.Delivered.Stream, AckFloor: info.AckFloor.Stream, Pending: info.NumPending})
 	}
-	return out, nil
+	var err error
+	out.Control, err = h.control(ctx, r, seat)
+	return out, err
+}
+
+func (h *Hub) answerRecall(ctx context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
+	var req api.RecallRequest
+	if err := json.Unmarshal(m.Data, &req); err != nil {
+		return nil, invalid("the recall is not JSON as described: %v", err)
+	}
+	return h.Recall(ctx, seat.Account, req)
+}
+
+func (h *Hub) answerRecallStatus(ctx context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {
+	var req api.RecallStatusRequest
+	if err := json.Unmarshal(m.Data, &req); err != nil {
+		return nil, invalid("the request is not JSON as described: %v", err)
+	}
+	return h.RecallStatus(ctx, seat.Account, req.ID)
 }
 
 func (h *Hub) answerReplay(ctx context.Context, seat *policy.Seat, m *nats.Msg) (any, error) {

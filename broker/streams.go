@@ -71,7 +71,7 @@ func (h *Hub) ensureStreamsOf(ctx context.Context, r *policy.Region) error {
 		}
 		h.streamsMade.Store(name, s)
 	}
-	return nil
+	return h.ensureControlsOf(ctx, r)
 }
 
 // ensureStream makes a stream, or puts back a setting that differs. One that is

@@ -100,6 +100,7 @@ func newRegistry(ctx context.Context, h *broker.Hub, d *denials, logger *slog.Lo
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newBuild(), newReady(h), newRecovery(h), newIndex(o, h), newStreams(o, h), newConnected(o, h),
 	}
+	all = append(all, newRecalls(o, h))
 	all = append(all, newEngine(o, h)...)
 	all = append(all, newLags(o, h)...)
 	all = append(all, others...)

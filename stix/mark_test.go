@@ -228,3 +228,14 @@ func TestKnownTLPMatchesThePublishedDefinitions(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMarkingOfALevelIsReadAsThatLevel(t *testing.T) {
+	for _, want := range Levels {
+		if got, ok := KnownTLP(want.MarkingID()); !ok || got != want {
+			t.Errorf("%s is marked by %q, which is %s", want, want.MarkingID(), got)
+		}
+	}
+	if id := NoLevel.MarkingID(); id != "" {
+		t.Errorf("no level is marked by %q", id)
+	}
+}

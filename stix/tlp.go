@@ -36,6 +36,24 @@ func KnownTLP(id string) (Level, bool) {
 	return l, ok
 }
 
+// markingIDs are the identifiers of TLP 2.0 by level.
+var markingIDs = [...]string{
+	Clear:       "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
+	Green:       "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
+	Amber:       "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
+	AmberStrict: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
+	Red:         "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
+}
+
+// MarkingID returns the identifier of the marking by which OASIS publishes the
+// level in TLP 2.0, "" for NoLevel and what is no level.
+func (l Level) MarkingID() string {
+	if int(l) >= len(markingIDs) {
+		return ""
+	}
+	return markingIDs[l]
+}
+
 // Definition is what a marking-definition says of itself.
 type Definition struct {
 	// DefinitionType and Name are the properties of these names, cut to 250

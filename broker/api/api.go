@@ -10,6 +10,8 @@
 //	hub.replay          ReplayRequest -> Replay
 //	hub.receipts        ReceiptsRequest -> Receipts
 //	hub.lookup          LookupRequest -> Lookup
+//	hub.recall          RecallRequest -> Recalled
+//	hub.recall-status   RecallStatusRequest -> RecallStatuses
 //	hub.route           a submission, as to submit; the answer is a Route
 //	CTI.API.>           CONSUMER.INFO and CONSUMER.MSG.NEXT of its own durables
 //	$JS.ACK.>           acknowledgements of its own durables

@@ -77,6 +77,19 @@ type RecallStatusRequest struct {
 	ID string `json:"id"`
 }
 
+// RecallAs is a RecallRequest of the hub's administrator, who may recall any
+// origin's object.
+type RecallAs struct {
+	Origin string `json:"origin"`
+	RecallRequest
+}
+
+// RecallStatusAs is a RecallStatusRequest of the hub's administrator.
+type RecallStatusAs struct {
+	Origin string `json:"origin"`
+	ID     string `json:"id"`
+}
+
 // RecallStatuses answers it, the newest first.
 type RecallStatuses struct {
 	Recalls []RecallStatus `json:"recalls"`

@@ -37,7 +37,7 @@ type writer struct {
 	// batch is the number of the last batch written.
 	batch uint64
 	// values holds what the batch in the making has written of each key, the
-	// newest version of an object under newestVersion.
+	// newest version of an object under newestVersion; nil is what it took away.
 	values map[Key][]byte
 	// forms are the places of objects without versions in it, counts its numbers.
 	forms  map[form][]storedPlace
@@ -150,10 +150,10 @@ func (x *Index) describe(b *pebble.Batch, streamNo uint32, beyond uint64, record
 			continue
 		}
 		x.writer.buf = appendMessageKey(x.writer.buf[:0], kindMessage, streamNo, r.Place.Seq)
-		if err := b.Set(x.writer.buf, m.append(nil), nil); err != nil {
+		if err := b.Set(x.writer.buf, listed{0, m}.append(nil), nil); err != nil {
 			return err
 		}
-		if err := errors.Join(x.writeOrigins(b, streamNo, r.Place.Seq, m), x.countMessage(streamNo, m)); err != nil {
+		if err := errors.Join(x.writeOrigins(b, streamNo, r.Place.Seq, m), x.countMessage(streamNo, m, 1)); err != nil {
 			return err
 		}
 		m = m[:0]
@@ -324,6 +324,9 @@ func (x *Index) before(k Key, newest bool) (*stored, error) {
 			return nil, err
 		}
 	}
+	if v == nil {
+		return nil, nil // the batch takes it away
+	}
 	s := new(stored)
 	if err := s.decode(v); err != nil {
 		return nil, err
@@ -363,7 +366,7 @@ func (x *Index) Forget(stream string) error {
 		return nil
 	}
 	err := x.write(func(b *pebble.Batch) error {
-		for _, kind := range []byte{kindMessage, kindMark, kindCount} {
+		for _, kind := range []byte{kindMessage, kindMark, kindCount, kindMoved} {
 			lower := binary.BigEndian.AppendUint32([]byte{kind}, n.streams.numbers[stream])
 			if err := b.DeleteRange(lower, after(lower), nil); err != nil {
 				return err
@@ -405,10 +408,16 @@ const bytesPerRecord = 512
 func (x *Index) write(fill func(*pebble.Batch) error) error { return x.writeSized(0, fill) }
 
 func (x *Index) writeSized(size int, fill func(*pebble.Batch) error) error {
+	return x.writeWith(pebble.NoSync, size, fill)
+}
+
+// writeWith tells when the batch is to be on disk. A log is written in order, and
+// synced before the next one begins: with a batch all before it are on disk too.
+func (x *Index) writeWith(durable *pebble.WriteOptions, size int, fill func(*pebble.Batch) error) error {
 	b := x.db.NewBatchWithSize(size)
 	err := fill(b)
 	if err == nil {
-		err = x.commit(b)
+		err = x.commit(b, durable)
 	}
 	if cerr := b.Close(); err == nil {
 		err = cerr
@@ -416,12 +425,12 @@ func (x *Index) writeSized(size int, fill func(*pebble.Batch) error) error {
 	return err
 }
 
-func (x *Index) commit(b *pebble.Batch) error {
+func (x *Index) commit(b *pebble.Batch, durable *pebble.WriteOptions) error {
 	no := x.writer.batch + 1
 	if err := b.Merge(chainKey, run{no, no}.bytes(), nil); err != nil {
 		return err
 	}
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := b.Commit(durable); err != nil {
 		return err
 	}
 	x.writer.batch = no

@@ -17,6 +17,9 @@
 //
 //   - catalog.go: the words, and looking one object up
 //   - apply.go: recording what a stream stored, forgetting a stream
+//   - erase.go: forgetting single objects
+//   - moved.go: what is left of a message, and where its bytes are
+//   - scrub.go: removing what was forgotten from the files
 //   - listing.go, mark.go, observed.go, count.go: what is recorded for readers
 //   - page.go, selection.go: pages of collections
 //   - mentions.go, newest.go: what objects say of a value
@@ -134,11 +137,16 @@ type Index struct {
 	names atomic.Pointer[names]
 	keys  sync.Pool // *[]byte
 
-	// posMu guards positions, which repeats what the database holds.
+	// posMu guards positions and moves, which repeat what the database holds.
 	posMu     sync.RWMutex
 	positions map[string]position
+	// moves has where what is left of a message is, by its stream and sequence.
+	moves map[string]map[uint64]uint64
 
 	surveys surveys
+	// erasing counts how often an erasure began or ended: it is odd during one.
+	erasing atomic.Uint64
+	scrub   scrub
 
 	filter *filter
 	// filling ends when the filter is full; Close cancels and waits for it.
@@ -185,17 +193,9 @@ func (x *Index) Lookup(k Key) (e Entry, l stix.Lineage, known bool, err error) {
 		return e, l, false, err
 	}
 	defer x.gate.RUnlock()
-	newest, err := x.newest(k)
+	newest, v, err := x.version(k)
 	if err == nil && newest != nil {
 		l, err = x.lineage(k, newest)
-	}
-	var v *stored
-	switch {
-	case err != nil:
-	case newest != nil && newest.own.Latest == k.Version:
-		v = newest
-	default:
-		v, err = x.read(k, appendObjectKey)
 	}
 	if err == nil && v != nil {
 		e, err = x.entry(v)
@@ -292,6 +292,7 @@ func (x *Index) dropPosition(stream string) {
 	x.posMu.Lock()
 	defer x.posMu.Unlock()
 	delete(x.positions, stream)
+	delete(x.moves, stream)
 }
 
 // fault wraps an error of the database. What is certainly damage is

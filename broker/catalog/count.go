@@ -31,8 +31,9 @@ func appendCountKey(b []byte, stream uint32, d *described) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(append(b, 0), uint32(day)), nil
 }
 
-// countMessage adds the objects of a message to the numbers of their day.
-func (x *Index) countMessage(stream uint32, m listing) error {
+// countMessage adds the objects of a message to the numbers of their day, or with
+// by -1 takes them off.
+func (x *Index) countMessage(stream uint32, m listing, by int) error {
 	for i := range m {
 		key, err := appendCountKey(x.writer.buf[:0], stream, &m[i])
 		if err != nil {
@@ -51,13 +52,22 @@ func (x *Index) countMessage(stream uint32, m listing) error {
 				}
 			}
 		}
-		x.writer.counts[string(key)] = n + 1
+		if by < 0 && n == 0 {
+			return fmt.Errorf("%w: number of objects", errFormat)
+		}
+		x.writer.counts[string(key)] = uint64(int64(n) + int64(by))
 	}
 	return nil
 }
 
 func (x *Index) writeCounts(b *pebble.Batch) error {
 	for key, n := range x.writer.counts {
+		if n == 0 {
+			if err := b.Delete([]byte(key), nil); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := b.Set([]byte(key), binary.AppendUvarint(nil, n), nil); err != nil {
 			return err
 		}

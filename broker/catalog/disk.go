@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -165,8 +166,16 @@ func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return d.create(name, func() (vfs.File, error) { return d.FS.Create(name, c) })
 }
 
+// ReuseForWrite makes a new file: to write over an old log would leave the end of
+// it, and Scrub may have removed it.
 func (d *disk) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.create(name, func() (vfs.File, error) { return d.FS.ReuseForWrite(old, name, c) })
+	d.must("removing a file of", func() error {
+		if err := d.FS.Remove(old); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	return d.Create(name, c)
 }
 
 func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Keys are ordered, and most are readable; there a NUL parts their names. In
-// those of m, x, v and k numbers of streams are four bytes, sequences eight and
+// those of m, x, v, k and r numbers of streams are four bytes, sequences eight and
 // indices four, the highest first:
 //
 //	l <origin> <id>                        -> the newest version of an object that has
@@ -25,6 +25,10 @@ import (
 //	k <stream no.> <origin> <type> <day>   -> number of objects (count.go)
 //	y <origin> <stream no.> <sequence>     -> when the message's first object was
 //	                                          added; it has objects of the origin
+//	r <stream no.> <sequence>              -> the message that holds what is left of
+//	                                          this one (moved.go)
+//	! and ~                                -> nothing; something erased may still be in
+//	                                          the files (scrub.go)
 //	i <origin>                             -> nothing; an origin
 //	w <length of prefix>                   -> nothing; some network named has it
 //	p <stream>                             -> position
@@ -46,6 +50,7 @@ const (
 	kindOrigin     = 'i'
 	kindOf         = 'y'
 	kindNetwork    = 'w'
+	kindMoved      = 'r'
 )
 
 var (

@@ -35,26 +35,13 @@ func (x *Index) LineageOf(origin, id string, may func(Place) bool) (l stix.Linea
 		return l, err
 	}
 	defer x.gate.RUnlock()
-	join := func(s *stored) error {
+	err = x.eachStored(form{origin, id}, func(_ string, s *stored) error {
 		e, err := x.entry(s)
 		if err == nil && slices.ContainsFunc(e.Places, may) {
 			l = l.Join(s.own)
 		}
 		return err
-	}
-	newest, err := x.newest(Key{Origin: origin, ID: id})
-	if err == nil && newest != nil {
-		err = join(newest)
-	}
-	if err == nil {
-		err = scan(x.db, func(_ string, v []byte) error {
-			var s stored
-			if err := s.decode(v); err != nil {
-				return err
-			}
-			return join(&s)
-		}, kindObject, origin, id)
-	}
+	})
 	if err != nil {
 		return stix.Lineage{}, x.fault("looking up an object's versions", err)
 	}

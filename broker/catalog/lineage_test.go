@@ -130,7 +130,7 @@ func TestAForgottenStreamCostsOneSurveyOfAnObject(t *testing.T) {
 			t.Errorf("forgotten %d: remembered %v %+v, of %d objects", n+1, known, all, len(x.surveys.of))
 		}
 		// A mark shows that what is remembered is what is answered.
-		x.surveys.put(k, forgotten, stix.Lineage{Latest: "remembered"})
+		x.surveys.put(k, forgotten, stix.Lineage{Latest: "remembered"}, func() bool { return true })
 		if l := lineage(t, x, "sg", noteID); l.Latest != "remembered" {
 			t.Errorf("surveyed again: %+v", l)
 		}

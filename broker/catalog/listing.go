@@ -15,11 +15,21 @@ import (
 // each object is, and where its bytes are. A page is a run of them; of the
 // objects nothing is read but what the page shows.
 
-// listingVersion is the first byte of every value of a message.
-const listingVersion = 1
+// The first byte of every value of a message tells where its bytes are.
+const (
+	listingInPlace = 1 // in the message of its sequence
+	listingMoved   = 2 // in the one whose sequence follows (moved.go)
+)
 
 // listing is the objects of one message of a stream, in the order of its bytes.
 type listing []described
+
+// listed is the value of a message: its objects, and the sequence of the message
+// that holds their bytes, 0 if that is its own.
+type listed struct {
+	physical uint64
+	listing
+}
 
 // described is one object of a message.
 type described struct {
@@ -71,12 +81,17 @@ const (
 	maxIDText   = 1024
 )
 
-func (m listing) append(b []byte) []byte {
-	b = binary.AppendUvarint(append(b, listingVersion), uint64(len(m)))
+func (m listed) append(b []byte) []byte {
+	if m.physical == 0 {
+		b = append(b, listingInPlace)
+	} else {
+		b = binary.AppendUvarint(append(b, listingMoved), m.physical)
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.listing)))
 	before := described{index: -2}
-	for i := range m {
-		b = m[i].append(b, &before)
-		before = m[i]
+	for i := range m.listing {
+		b = m.listing[i].append(b, &before)
+		before = m.listing[i]
 	}
 	return b
 }
@@ -138,31 +153,32 @@ func (d *described) uuid() (uuid.UUID, bool) {
 }
 
 // decodeListing reads a value, strictly.
-func decodeListing(b []byte) (listing, error) {
+func decodeListing(b []byte) (m listed, err error) {
 	r := varints{b: b}
-	count := readCount(&r)
-	m := make(listing, 0, count)
+	physical, count := readHead(&r)
+	m = listed{physical, make(listing, 0, count)}
 	before := described{index: -2}
 	for range count {
 		var d described
 		d.decode(&r, &before)
-		m = append(m, d)
+		m.listing = append(m.listing, d)
 		before = d
 	}
 	if r.bad || len(r.b) != 0 {
-		return nil, fmt.Errorf("%w: objects of a message", errFormat)
+		return listed{}, fmt.Errorf("%w: objects of a message", errFormat)
 	}
 	return m, nil
 }
 
-// describedAt reads one object of a message. Those before it are passed over,
-// and those after it not looked at: finding one must not cost a message of a
-// thousand.
-func describedAt(b []byte, index int) (d described, found bool, err error) {
+// describedAt reads one object of a message, and which message holds its bytes, 0
+// for that of its sequence. Objects before it are passed over, and those after it
+// not looked at: finding one must not cost a message of a thousand.
+func describedAt(b []byte, index int) (d described, physical uint64, found bool, err error) {
 	r := varints{b: b}
+	physical, count := readHead(&r)
 	before := described{index: -2}
 	var typ []byte
-	for range readCount(&r) {
+	for range count {
 		var passed bool
 		if typ, passed = before.pass(&r, typ, index); passed {
 			continue
@@ -173,31 +189,38 @@ func describedAt(b []byte, index int) (d described, found bool, err error) {
 		break
 	}
 	if r.bad {
-		return described{}, false, fmt.Errorf("%w: objects of a message", errFormat)
+		return described{}, 0, false, fmt.Errorf("%w: objects of a message", errFormat)
 	}
-	return d, found, nil
+	return d, physical, found, nil
 }
 
 // minDescribed is the least an object takes: flags, an identifier, a version, a
 // gap, a length.
 const minDescribed = 5
 
-func readCount(r *varints) int {
-	if r.byte() != listingVersion {
+// readHead reads what stands before the objects.
+func readHead(r *varints) (physical uint64, count int) {
+	switch r.byte() {
+	case listingInPlace:
+	case listingMoved:
+		if physical = r.uvarint(math.MaxUint64); physical == 0 {
+			r.bad = true
+		}
+	default:
 		r.bad = true
 	}
-	count := r.uvarint(math.MaxInt32)
-	if r.bad || count > uint64(len(r.b)/minDescribed) {
+	n := r.uvarint(math.MaxInt32)
+	if r.bad || n > uint64(len(r.b)/minDescribed) {
 		r.b, r.bad = nil, true
-		return 0
+		return 0, 0
 	}
-	return int(count)
+	return physical, int(n)
 }
 
 // firstAdded reads no more of a message than when its first object was added.
 func firstAdded(b []byte) (int64, error) {
 	r := varints{b: b}
-	readCount(&r)
+	readHead(&r)
 	if f := r.byte(); f&ownPlace == 0 {
 		r.bad = true
 	}

@@ -29,19 +29,19 @@ func drawListing(t *rapid.T) (m listing) {
 
 func TestOneObjectOfAMessageReadsAsItDoesAmongAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := drawListing(t)
+		m := listed{uint64(rapid.SampledFrom([]int{0, 0, 7, 1 << 40}).Draw(t, "physical")), drawListing(t)}
 		b := m.append(nil)
 		all, err := decodeListing(b)
 		if err != nil || fmt.Sprint(all) != fmt.Sprint(m) {
 			t.Fatalf("%v reads back as %v: %v", m, all, err)
 		}
 		there := map[int]described{}
-		for _, d := range m {
+		for _, d := range m.listing {
 			there[d.index] = d
 		}
-		for index := range m[len(m)-1].index + 2 {
-			d, found, err := describedAt(b, index)
-			if want, is := there[index]; err != nil || found != is || d != want {
+		for index := range m.listing[len(m.listing)-1].index + 2 {
+			d, physical, found, err := describedAt(b, index)
+			if want, is := there[index]; err != nil || found != is || d != want || found && physical != m.physical {
 				t.Fatalf("object %d of %v is %v, found %v: %v", index, m, d, found, err)
 			}
 		}
@@ -53,11 +53,12 @@ func FuzzListing(f *testing.F) {
 		{origin: "sg", id: "indicator--00000000-0000-4000-8000-00000000000a", version: day1, spec: latestSpec, added: 9, offset: 3, length: 300},
 		{origin: "my", id: "x--1", spec: "2.0", index: 7, added: 20, offset: 400, length: 1},
 	}
-	f.Add(m.append(nil), 7)
-	f.Add([]byte{listingVersion, 0}, 0)
+	f.Add(listed{0, m}.append(nil), 7)
+	f.Add(listed{300, m}.append(nil), 0)
+	f.Add([]byte{listingInPlace, 0}, 0)
 	f.Add([]byte{}, 0)
 	f.Fuzz(func(t *testing.T, b []byte, index int) {
-		d, found, err := describedAt(b, index)
+		d, physical, found, err := describedAt(b, index)
 		if err != nil && (found || !errors.Is(err, errFormat)) {
 			t.Fatal(found, err)
 		}
@@ -68,10 +69,10 @@ func FuzzListing(f *testing.F) {
 			}
 			return
 		}
-		for i := range all {
-			if all[i].index == index {
-				if !found || d != all[i] {
-					t.Fatalf("object %d is %v, found %v, and among all %v", index, d, found, all[i])
+		for i := range all.listing {
+			if all.listing[i].index == index {
+				if !found || d != all.listing[i] || physical != all.physical {
+					t.Fatalf("object %d is %v, found %v, and among all %v", index, d, found, all.listing[i])
 				}
 				return
 			}

@@ -1,13 +1,17 @@
 package catalog
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/selat-hub/selat/stix"
@@ -22,6 +26,17 @@ type model struct {
 	at     map[string]uint64
 	added  map[string]int64
 	defs   map[definitionOf][]Place
+	// messages has what is left of each, by its sequence; moved where it is.
+	messages map[string]map[uint64][]Record
+	moved    map[string]map[uint64]uint64
+}
+
+func newModel() *model {
+	m := &model{map[Key][32]byte{}, map[Key][]Place{}, map[Key]stix.Lineage{}, map[string]uint64{}, map[string]int64{}, map[definitionOf][]Place{}, map[string]map[uint64][]Record{}, map[string]map[uint64]uint64{}}
+	for _, s := range modelStreams {
+		m.forget(s)
+	}
+	return m
 }
 
 type definitionOf struct{ origin, id string }
@@ -36,6 +51,7 @@ func (m *model) apply(stream string, through uint64, records []Record) {
 		if r.Place.Seq <= from {
 			continue
 		}
+		m.messages[stream][r.Place.Seq] = append(m.messages[stream][r.Place.Seq], r)
 		m.added[stream] = max(m.added[stream], r.Place.Added)
 		if len(m.places[r.Key]) > 0 && m.hash[r.Key] != r.Hash {
 			continue
@@ -59,6 +75,49 @@ func (m *model) forget(stream string) {
 	}
 	delete(m.at, stream)
 	delete(m.added, stream)
+	m.messages[stream], m.moved[stream] = map[uint64][]Record{}, map[uint64]uint64{}
+}
+
+func (m *model) erase(e Erasure) {
+	of := func(p Place) bool {
+		return slices.ContainsFunc(e.Erased, func(r Record) bool {
+			return p.Stream == e.Stream && p.Seq == e.Seq && p.Index == r.Place.Index
+		})
+	}
+	for k := range m.places {
+		m.places[k] = slices.DeleteFunc(m.places[k], of)
+	}
+	for k := range m.defs {
+		m.defs[k] = slices.DeleteFunc(m.defs[k], of)
+	}
+	m.at[e.Stream] = max(m.at[e.Stream], e.Physical)
+	m.messages[e.Stream][e.Seq] = e.Left
+	m.moved[e.Stream][e.Seq] = e.Physical
+	if len(e.Left) == 0 {
+		delete(m.messages[e.Stream], e.Seq)
+		delete(m.moved[e.Stream], e.Seq)
+	}
+}
+
+// drawErasure takes some objects of a message away.
+func (m *model) drawErasure(t *rapid.T, stream string) (e Erasure, some bool) {
+	seqs := slices.Sorted(maps.Keys(m.messages[stream]))
+	if len(seqs) == 0 {
+		return e, false
+	}
+	e = Erasure{Stream: stream, Seq: rapid.SampledFrom(seqs).Draw(t, "message")}
+	for i, r := range m.messages[stream][e.Seq] {
+		if rapid.Bool().Draw(t, "erased") {
+			e.Erased = append(e.Erased, r)
+			continue
+		}
+		r.Offset, r.Length = 100*i, 99
+		e.Left = append(e.Left, r)
+	}
+	if len(e.Left) > 0 {
+		e.Physical = m.at[stream] + 1
+	}
+	return e, true
 }
 
 var (
@@ -107,8 +166,8 @@ func drawRecord(t *rapid.T, stream string, seq uint64, index int) Record {
 			Level:    rapid.SampledFrom(stix.Levels[:]).Draw(t, "level"),
 			Added:    rapid.Int64Min(1).Draw(t, "added"), Supporting: rapid.Bool().Draw(t, "supporting"),
 		},
-		Definition: rapid.Bool().Draw(t, "definition"),
 	}
+	r.Definition = strings.HasPrefix(r.Key.ID, "marking-definition--")
 	r.Hash[0] = byte(rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "hash"))
 	if r.Key.ID == versionedID {
 		drawVersion(t, &r)
@@ -134,7 +193,7 @@ func TestTheIndexIsItsModel(t *testing.T) {
 				t.Fatal(err)
 			}
 		}()
-		m := &model{map[Key][32]byte{}, map[Key][]Place{}, map[Key]stix.Lineage{}, map[string]uint64{}, map[string]int64{}, map[definitionOf][]Place{}}
+		m := newModel()
 		t.Repeat(map[string]func(*rapid.T){
 			"apply": func(t *rapid.T) {
 				stream := rapid.SampledFrom(modelStreams).Draw(t, "stream")
@@ -152,6 +211,27 @@ func TestTheIndexIsItsModel(t *testing.T) {
 					t.Fatal(err)
 				}
 				m.apply(stream, through, records)
+			},
+			"erase": func(t *rapid.T) {
+				e, some := m.drawErasure(t, rapid.SampledFrom(modelStreams).Draw(t, "stream"))
+				if !some {
+					return
+				}
+				told := e
+				if rapid.Bool().Draw(t, "nobody knows what was erased") {
+					told.Erased = nil
+				}
+				for range rapid.IntRange(1, 2).Draw(t, "times") {
+					if err := x.Erase(told); err != nil {
+						t.Fatal(err)
+					}
+				}
+				m.erase(e)
+			},
+			"scrub": func(t *rapid.T) {
+				if err := x.Scrub(context.Background()); err != nil {
+					t.Fatal(err)
+				}
 			},
 			"forget": func(t *rapid.T) {
 				stream := rapid.SampledFrom(modelStreams).Draw(t, "stream")
@@ -179,8 +259,16 @@ func (m *model) compare(t *rapid.T, x *Index) {
 			t.Fatalf("position of %s: %d %d %v, want %d %d", s, seq, added, err, m.at[s], m.added[s])
 		}
 	}
+	for stream, messages := range m.messages {
+		for seq := range messages {
+			if got, want := x.At(stream, seq), cmp.Or(m.moved[stream][seq], seq); got != want {
+				t.Fatalf("%s message %d is at %d, want %d", stream, seq, got, want)
+			}
+		}
+	}
 	for _, origin := range modelOrigins {
 		for _, id := range modelIDs {
+			m.compareForms(t, x, origin, id)
 			var want []string
 			var lineage stix.Lineage
 			for _, v := range modelVersions {
@@ -194,7 +282,7 @@ func (m *model) compare(t *rapid.T, x *Index) {
 				}
 				want = append(want, v)
 				lineage = lineage.Join(m.own[k])
-				if d := cmp.Diff(Entry{m.hash[k], m.places[k]}, e); d != "" {
+				if d := gocmp.Diff(Entry{m.hash[k], m.places[k]}, e); d != "" {
 					t.Fatalf("%v: %s", k, d)
 				}
 			}
@@ -214,5 +302,24 @@ func (m *model) compare(t *rapid.T, x *Index) {
 				t.Fatalf("definition %s for %s: %v, %v", id, origin, got, err)
 			}
 		}
+	}
+}
+
+func (m *model) compareForms(t *rapid.T, x *Index, origin, id string) {
+	seen := map[Key]bool{}
+	err := x.EachForm(context.Background(), origin, id, func(k Key, e Entry, own stix.Lineage) error {
+		if d := gocmp.Diff(Entry{m.hash[k], m.places[k]}, e); d != "" || own != m.own[k] || seen[k] {
+			t.Fatalf("form %v twice %v, lineage %+v: %s", k, seen[k], own, d)
+		}
+		seen[k] = true
+		return nil
+	})
+	for k, places := range m.places {
+		if k.Origin == origin && k.ID == id && len(places) > 0 && !seen[k] {
+			t.Fatalf("%v is no form of the object", k)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -66,17 +66,19 @@ func compareKeys(a, b *values.Key) int {
 
 // step reads what stands at the place that is next.
 func (m *mentions) step(s *newestFirst) error {
-	if len(s.left) == 0 {
-		return nil
+	for len(s.left) > 0 {
+		p := &s.left[len(s.left)-1]
+		if it := &s.next.Place; it.Seq == p.seq && it.Index == p.index {
+			return nil // another value of the same object
+		}
+		var err error
+		m.left -= workPerReading
+		if s.next, err = m.item(storedPlace{stream: s.stream, seq: p.seq, index: p.index}); err != errErased {
+			return err
+		}
+		s.left = s.left[:len(s.left)-1]
 	}
-	p := &s.left[len(s.left)-1]
-	if it := &s.next.Place; it.Seq == p.seq && it.Index == p.index {
-		return nil // another value of the same object
-	}
-	var err error
-	m.left -= workPerReading
-	s.next, err = m.item(storedPlace{stream: s.stream, seq: p.seq, index: p.index})
-	return err
+	return nil
 }
 
 // mention is what is told of the next place of a stream. shown is false of what

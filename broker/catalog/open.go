@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -26,7 +27,7 @@ import (
 // works on a full disk too.
 const (
 	sealName = "SELAT-INDEX"
-	format   = "selat index 4\n"
+	format   = "selat index 5\n"
 	// keyed follows it in an index that is encrypted, and then a proof of the key.
 	keyed = "encrypted "
 )
@@ -48,6 +49,8 @@ type tuning struct {
 	fs       vfs.FS
 	memTable uint64
 	table    int64
+	// legible leaves tables uncompressed.
+	legible bool
 	// remember is from how many versions on a survey is remembered.
 	remember int
 }
@@ -217,7 +220,7 @@ func openSealed(dir string, opts Options) (x *Index, err error) {
 			x = nil
 		}
 	}()
-	x.db, err = pebble.Open(dir, settings(opts, x.disk))
+	x.db, err = pebble.Open(dir, settings(opts, x.disk, &x.scrub))
 	if err != nil {
 		return nil, errors.Join(err, x.disk.failure())
 	}
@@ -246,7 +249,7 @@ func (x *Index) startFilter() {
 	})
 }
 
-func settings(opts Options, d *disk) *pebble.Options {
+func settings(opts Options, d *disk, s *scrub) *pebble.Options {
 	o := &pebble.Options{
 		FS:                 d,
 		FormatMajorVersion: pebble.FormatTableFormatV6, // checksums over footers too
@@ -259,6 +262,8 @@ func settings(opts Options, d *disk) *pebble.Options {
 		MaxOpenFiles:                512,
 		Merger:                      chainMerger(),
 		Logger:                      pebbleLog{d},
+		// Renewing a manifest takes as little as it can (renewManifest).
+		MaxManifestFileSize: 1,
 	}
 	if o.CacheSize <= 0 {
 		o.CacheSize = defaultCacheBytes
@@ -269,11 +274,20 @@ func settings(opts Options, d *disk) *pebble.Options {
 	o.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		if opts.tuning.legible {
+			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		}
 		o.TargetFileSizes[i] = opts.tuning.table // 0 is Pebble's own
 	}
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { d.background(err) },
-		DataCorruption:  func(i pebble.DataCorruptionInfo) { d.fail(i.Details) },
+		ManifestCreated: func(i pebble.ManifestCreateInfo) {
+			if i.Err == nil {
+				s.manifest.Store(uint64(i.FileNum))
+				s.manifests.Add(1)
+			}
+		},
+		DataCorruption: func(i pebble.DataCorruptionInfo) { d.fail(i.Details) },
 	}
 	return o
 }
@@ -297,6 +311,12 @@ func (x *Index) load() error {
 		return nil
 	}, kindPosition)
 	if err != nil {
+		return err
+	}
+	if err := x.loadMoves(n); err != nil {
+		return err
+	}
+	if err := x.scrub.load(x.db); err != nil {
 		return err
 	}
 	if x.writer.batch, err = lastBatch(x.db); err != nil {

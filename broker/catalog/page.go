@@ -66,7 +66,9 @@ type Item struct {
 	Unversioned bool
 	SpecVersion string
 	Place       Place
-	// Offset and Length are the object's bytes within the message.
+	// Physical is the sequence of the message that holds the object's bytes: that
+	// of Place unless it moved (Index.At). Offset and Length are the bytes within it.
+	Physical       uint64
 	Offset, Length int
 }
 
@@ -154,6 +156,9 @@ func (s *selection) ofObject(ctx context.Context, f form, found *[]Item) error {
 			return err
 		}
 		it, err := s.item(p)
+		if err == errErased {
+			return nil
+		}
 		if *found = append(*found, it); len(*found) > most {
 			*found = earliest(*found, s.q.Limit+1)
 		}
@@ -248,7 +253,7 @@ func (s *selection) take(ctx context.Context, r *streamRun, d *described) (Item,
 	if err != nil {
 		return Item{}, false, err
 	}
-	it := itemOf(r.part.Stream, r.seq, d)
+	it := itemOf(r.part.Stream, r.seq, r.physical, d)
 	if !marked {
 		// It is its own first and last.
 		return it, s.wantsSpec(d.spec) && s.wantsVersion(it, true, true), nil
@@ -262,11 +267,11 @@ func (s *selection) take(ctx context.Context, r *streamRun, d *described) (Item,
 	return it, wanted, err
 }
 
-func itemOf(stream string, seq uint64, d *described) Item {
+func itemOf(stream string, seq, physical uint64, d *described) Item {
 	it := Item{
 		Origin: d.origin, ID: d.id, Type: d.typ(), Version: d.version, SpecVersion: d.spec,
-		Place:  Place{Stream: stream, Seq: seq, Index: d.index, Added: d.added},
-		Offset: d.offset, Length: d.length,
+		Place:    Place{Stream: stream, Seq: seq, Index: d.index, Added: d.added},
+		Physical: cmp.Or(physical, seq), Offset: d.offset, Length: d.length,
 	}
 	if it.Version == "" {
 		it.Version, it.Unversioned = addedText(d.added), true

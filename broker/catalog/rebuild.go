@@ -63,7 +63,12 @@ func (x *Index) CatchUp(ctx context.Context, src Source, stream string, through 
 	})
 	for g := range groups {
 		if err == nil && g.through > at {
-			if err = x.Apply(stream, g.through, g.records); err == nil {
+			if g.original > 0 {
+				err = x.applyMoved(stream, g.through, g.original, g.records)
+			} else {
+				err = x.Apply(stream, g.through, g.records)
+			}
+			if err == nil {
 				n, at = n+len(g.records), g.through
 			}
 		}
@@ -83,7 +88,10 @@ func (x *Index) CatchUp(ctx context.Context, src Source, stream string, through 
 type group struct {
 	records []Record
 	through uint64
-	err     error // why there are no more
+	// original is the sequence of which the one message of the group is what is
+	// left, 0 for messages that are their own.
+	original uint64
+	err      error // why there are no more
 }
 
 // readGroups takes messages apart, in groups of about catchUpBatch objects. The
@@ -98,9 +106,16 @@ func readGroups(ctx context.Context, src Source, stream string, at, through uint
 		if m.Seq <= g.through || m.Seq > through {
 			return fmt.Errorf("message %d came after message %d, up to %d was asked for", m.Seq, g.through, through)
 		}
-		more, err := read(stream, m)
+		original, more, err := read(stream, m)
 		if err != nil {
 			return fmt.Errorf("message %d: %w", m.Seq, err)
+		}
+		if original > 0 {
+			g.through = m.Seq - 1
+			groups <- g
+			groups <- group{records: more, through: m.Seq, original: original}
+			g = group{through: m.Seq}
+			return nil
 		}
 		g.records = append(g.records, more...)
 		g.through = m.Seq
@@ -116,8 +131,16 @@ func readGroups(ctx context.Context, src Source, stream string, at, through uint
 	groups <- g
 }
 
-// read makes the records of a stored message.
-func read(stream string, m Message) ([]Record, error) {
+// ReadMessage makes the records of a stored message of a stream: under the places
+// that its objects had first, with the offsets they have now.
+func ReadMessage(stream string, m Message) ([]Record, error) {
+	_, records, err := read(stream, m)
+	return records, err
+}
+
+// read makes the records of a stored message. original is the sequence of the
+// message of which it is what is left, and which its records have, else 0.
+func read(stream string, m Message) (original uint64, records []Record, err error) {
 	origin := m.Header(api.HeaderOrigin)
 	if origin == "" {
 		if t := strings.Split(m.Subject, "."); len(t) > 3 {
@@ -125,7 +148,7 @@ func read(stream string, m Message) ([]Record, error) {
 		}
 	}
 	if origin == "" {
-		return nil, fmt.Errorf("neither %s nor the subject tells the origin", api.HeaderOrigin)
+		return 0, nil, fmt.Errorf("neither %s nor the subject tells the origin", api.HeaderOrigin)
 	}
 	place := Place{
 		Stream: stream, Seq: m.Seq,
@@ -133,33 +156,43 @@ func read(stream string, m Message) ([]Record, error) {
 		Supporting: m.Header(api.HeaderSupporting) == "true",
 	}
 	if place.Audience == "" {
-		return nil, fmt.Errorf("%s is missing", api.HeaderAudience)
+		return 0, nil, fmt.Errorf("%s is missing", api.HeaderAudience)
 	}
-	var err error
 	if place.Level, err = stix.ParseLevel(m.Header(api.HeaderLevel)); err != nil {
-		return nil, fmt.Errorf("%s: %w", api.HeaderLevel, err)
+		return 0, nil, fmt.Errorf("%s: %w", api.HeaderLevel, err)
 	}
 	added, err := time.Parse(time.RFC3339Nano, m.Header(api.HeaderAdded))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", api.HeaderAdded, err)
+		return 0, nil, fmt.Errorf("%s: %w", api.HeaderAdded, err)
 	}
 	objects, err := stix.SplitValidated(m.Data, storedLimits)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	records := make([]Record, len(objects))
+	original, indexes, err := originalOf(m, len(objects))
+	if err != nil {
+		return 0, nil, err
+	}
+	if original > 0 {
+		place.Seq = original
+	}
+	records = make([]Record, len(objects))
 	end := 0
 	for i := range objects {
 		o := &objects[i]
 		if o.ID == "" {
-			return nil, fmt.Errorf("object %d has no id", i)
+			return 0, nil, fmt.Errorf("object %d has no id", i)
 		}
-		place.Index, place.Added = i, added.UnixMicro()+int64(i)
+		place.Index = i
+		if original > 0 {
+			place.Index = indexes[i]
+		}
+		place.Added = added.UnixMicro() + int64(place.Index)
 		offset := end + bytes.Index(m.Data[end:], o.Raw)
 		end = offset + len(o.Raw)
 		records[i] = RecordOf(origin, o, place, offset, values.Read(nil, o.Type, o.Raw))
 	}
-	return records, nil
+	return original, records, nil
 }
 
 // RecordOf is the record of an object that a stream holds at a place, its bytes

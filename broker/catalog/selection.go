@@ -29,6 +29,8 @@ type selection struct {
 	// work is what was looked at, in objects.
 	work int
 	read itemRead
+	// began is x.erasing as it was then.
+	began uint64
 }
 
 type stretch struct {
@@ -37,7 +39,7 @@ type stretch struct {
 }
 
 func newSelection(x *Index, v View, q Query) *selection {
-	s := &selection{x: x, v: v, q: q, names: x.names.Load(), from: map[uint32]uint64{}, standings: map[form]*standing{}}
+	s := &selection{x: x, v: v, q: q, names: x.names.Load(), from: map[uint32]uint64{}, standings: map[form]*standing{}, began: x.erasing.Load()}
 	for _, p := range v.Parts {
 		if v.Origin != "" && !slices.Contains(s.names.origins, v.Origin) {
 			break // it has published nothing
@@ -83,6 +85,17 @@ func (x *Index) holdsVersions(f form) bool {
 	return err != nil || !x.filter.lacks(key)
 }
 
+// errErased tells that something was erased since it was found.
+var errErased = errors.New("the object was erased meanwhile")
+
+// absent is what to make of something that should be there.
+func (s *selection) absent(format string, args ...any) error {
+	if s.x.erasedSince(s.began) {
+		return errErased
+	}
+	return fmt.Errorf("%w: "+format, append([]any{errFormat}, args...)...)
+}
+
 // item reads what stands at a place.
 func (s *selection) item(p storedPlace) (Item, error) {
 	if l := &s.read; l.seq == p.seq && l.stream == p.stream && l.index == p.index {
@@ -94,19 +107,19 @@ func (s *selection) item(p storedPlace) (Item, error) {
 	}
 	v, closer, err := s.x.db.Get(appendMessageKey(nil, kindMessage, p.stream, p.seq))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return Item{}, fmt.Errorf("%w: message %d of %s is missing", errFormat, p.seq, stream)
+		return Item{}, s.absent("message %d of %s is missing", p.seq, stream)
 	}
 	if err != nil {
 		return Item{}, err
 	}
-	d, found, err := describedAt(v, p.index)
+	d, physical, found, err := describedAt(v, p.index)
 	if err = errors.Join(err, closer.Close()); err != nil {
 		return Item{}, err
 	}
 	if !found {
-		return Item{}, fmt.Errorf("%w: object %d of message %d of %s is missing", errFormat, p.index, p.seq, stream)
+		return Item{}, s.absent("object %d of message %d of %s is missing", p.index, p.seq, stream)
 	}
-	s.read = itemRead{p.stream, p.seq, p.index, itemOf(stream, p.seq, &d)}
+	s.read = itemRead{p.stream, p.seq, p.index, itemOf(stream, p.seq, physical, &d)}
 	return s.read.Item, nil
 }
 
@@ -125,13 +138,14 @@ func addedText(micros int64) string {
 
 // streamRun goes through the messages of a stream from a date_added on.
 type streamRun struct {
-	part    stretch
-	origin  string // whose messages it goes through, "" for all
-	db      *pebble.DB
-	it      *pebble.Iterator
-	seq     uint64
-	listing listing
-	at      int
+	part   stretch
+	origin string // whose messages it goes through, "" for all
+	x      *Index
+	it     *pebble.Iterator
+	seq    uint64
+	listed
+	at    int
+	began uint64 // x.erasing as it was when the run began
 	// marks goes along with it; nil until the first is asked for.
 	marks *pebble.Iterator
 }
@@ -143,7 +157,7 @@ func (x *Index) openRun(p stretch, origin string, after int64) (*streamRun, erro
 	if at.lastAdded <= after {
 		return nil, nil
 	}
-	r := &streamRun{part: p, origin: origin, db: x.db}
+	r := &streamRun{part: p, origin: origin, x: x, began: x.erasing.Load()}
 	var err error
 	if r.it, err = x.db.NewIter(&pebble.IterOptions{LowerBound: r.key(p.From), UpperBound: r.key(at.seq + 1)}); err != nil {
 		return nil, err
@@ -217,20 +231,27 @@ func (r *streamRun) firstAdded() (int64, error) {
 	return added, nil
 }
 
-// load reads the message that the iterator stands at.
+// load reads the message that the iterator stands at, or the next that was not
+// erased meanwhile.
 func (r *streamRun) load() error {
-	r.seq, r.at = seqOf(r.it.Key()), 0
-	v, err := r.it.ValueAndErr()
-	if err == nil && r.origin != "" {
-		v, err = value(r.db, appendMessageKey(nil, kindMessage, r.part.no, r.seq))
-	}
-	if err != nil {
+	for ok := true; ok; ok = r.it.Next() {
+		r.seq, r.at = seqOf(r.it.Key()), 0
+		v, err := r.it.ValueAndErr()
+		if err == nil && r.origin != "" {
+			v, err = value(r.x.db, appendMessageKey(nil, kindMessage, r.part.no, r.seq))
+		}
+		if err != nil {
+			return err
+		}
+		if v == nil && r.x.erasedSince(r.began) {
+			continue
+		}
+		if r.listed, err = decodeListing(v); err == nil && len(r.listing) == 0 {
+			err = fmt.Errorf("%w: message %d without objects", errFormat, r.seq)
+		}
 		return err
 	}
-	if r.listing, err = decodeListing(v); err == nil && len(r.listing) == 0 {
-		err = fmt.Errorf("%w: message %d without objects", errFormat, r.seq)
-	}
-	return err
+	return r.it.Error()
 }
 
 // next goes to the next object; listing is nil after the last.
@@ -238,7 +259,7 @@ func (r *streamRun) next() error {
 	if r.at++; r.at < len(r.listing) {
 		return nil
 	}
-	r.listing, r.at = nil, 0
+	r.listed, r.at = listed{}, 0
 	if !r.it.Next() {
 		return r.it.Error()
 	}
@@ -251,7 +272,7 @@ func (r *streamRun) marked(d *described) (bool, error) {
 	if r.marks == nil {
 		var err error
 		upper := after(appendMessageKey(nil, kindMark, r.part.no, 1<<64-1))
-		if r.marks, err = r.db.NewIter(&pebble.IterOptions{LowerBound: key, UpperBound: upper}); err != nil {
+		if r.marks, err = r.x.db.NewIter(&pebble.IterOptions{LowerBound: key, UpperBound: upper}); err != nil {
 			return false, err
 		}
 		r.marks.First()

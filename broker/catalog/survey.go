@@ -37,13 +37,24 @@ func (s *surveys) get(k Key, forgotten uint32) (stix.Lineage, bool) {
 	return v.all, known && v.forgotten == forgotten
 }
 
-func (s *surveys) put(k Key, forgotten uint32, all stix.Lineage) {
+// put remembers a survey, unless good says that it is outdated already.
+func (s *surveys) put(k Key, forgotten uint32, all stix.Lineage, good func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !good() {
+		return
+	}
 	if s.of == nil || len(s.of) >= maxSurveys {
 		s.of = map[Key]surveyed{}
 	}
 	s.of[Key{Origin: k.Origin, ID: k.ID}] = surveyed{forgotten, all}
+}
+
+// drop forgets the survey of an object of which something was erased.
+func (s *surveys) drop(f form) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.of, Key{Origin: f.origin, ID: f.id})
 }
 
 // lineage returns the lineage of the object of a key, whose newest version is
@@ -56,9 +67,10 @@ func (x *Index) lineage(k Key, newest *stored) (stix.Lineage, error) {
 	if all, known := x.surveys.get(k, forgotten); known {
 		return all, nil
 	}
+	began := x.erasing.Load()
 	all, versions, err := x.survey(k, newest)
 	if err == nil && versions >= x.surveys.from {
-		x.surveys.put(k, forgotten, all)
+		x.surveys.put(k, forgotten, all, func() bool { return !x.erasedSince(began) })
 	}
 	return all, err
 }

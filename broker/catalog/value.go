@@ -164,6 +164,8 @@ type position struct {
 	lastAdded int64
 	// entries counts the keys first seen in this stream.
 	entries uint64
+	// erasures counts those of the stream since Open; it is not stored.
+	erasures uint64
 }
 
 func (p position) append(b []byte) []byte {

@@ -102,7 +102,7 @@ func (s shelf) record(t *testing.T, seq uint64) Record {
 	t.Helper()
 	m := s[2]
 	m.Seq, m.Data = seq, bytes.ReplaceAll(m.Data, []byte("0001"), []byte("0009"))
-	records, err := read(green, m)
+	_, records, err := read(green, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,22 +57,16 @@ func (s *selection) eachVersion(ctx context.Context, f form, visit func(*shownVe
 		return nil
 	}
 	newest, err := s.x.newest(Key{Origin: f.origin, ID: f.id})
-	if err == nil && newest != nil {
-		err = look(newest.own.Latest, newest)
-	}
-	if err != nil || !s.x.holdsVersions(f) {
+	if err != nil {
 		return err
 	}
-	return scan(s.x.db, func(key string, v []byte) error {
-		if newest != nil && key == newest.own.Latest {
-			return nil // it was the newest a moment ago
-		}
-		var st stored
-		if err := st.decode(v); err != nil {
-			return err
-		}
-		return look(key, &st)
-	}, kindObject, f.origin, f.id)
+	if s.x.holdsVersions(f) {
+		return s.x.eachStored(f, look)
+	}
+	if newest == nil {
+		return nil
+	}
+	return look(newest.own.Latest, newest)
 }
 
 // shown is a version as the view shows it, false if it does not.
@@ -103,11 +97,7 @@ func (s *selection) visible(added int64) bool {
 
 // versionOf returns one version, false if the view does not show it.
 func (s *selection) versionOf(f form, key string) (v shownVersion, shown bool, err error) {
-	k := Key{Origin: f.origin, ID: f.id, Version: key}
-	st, err := s.x.newest(k)
-	if err == nil && (st == nil || st.own.Latest != key) {
-		st, err = s.x.read(k, appendObjectKey)
-	}
+	_, st, err := s.x.version(Key{Origin: f.origin, ID: f.id, Version: key})
 	if err != nil || st == nil {
 		return v, false, err
 	}
@@ -148,6 +138,9 @@ func (s *selection) standing(ctx context.Context, f form) (*standing, error) {
 	st := &standing{ends: map[string]*ends{}, forms: map[placeID]string{}}
 	err := s.eachVersion(ctx, f, func(v *shownVersion) error {
 		spec, err := s.specOf(v)
+		if err == errErased {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -222,6 +215,9 @@ func (s *selection) bounds(st *standing) (b ends, some bool) {
 // wantsShown tells whether a version that the view shows is asked for.
 func (s *selection) wantsShown(ctx context.Context, f form, v *shownVersion, text string) (bool, error) {
 	spec, err := s.specOf(v)
+	if err == errErased {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -7,6 +7,7 @@
 //   - collection.go: what may a caller read or write that is no NATS client
 //   - publish.go: where does an object of this level go, or why is it refused
 //   - supporting.go: what level objects without a marking travel under
+//   - recall.go: who may order that an object be forgotten, and who is told
 //   - expose.go: what may a subscriber's sink write, and who sees it
 //   - explain.go: both, told for people, for every seat of the region
 //   - names.go: what members, communities and seats may be called and hold
@@ -60,6 +61,9 @@ type Member struct {
 	AmberTo string `json:"amber_to,omitempty"`
 	// RedStart is the first sequence of the member's RED inbox it may read.
 	RedStart uint64 `json:"red_start,omitempty"`
+	// ControlStart is the first sequence of its stream of orders that is meant for
+	// it: what came before was a former member's of that name.
+	ControlStart uint64 `json:"control_start,omitempty"`
 	// Since is when it was enrolled. What is older and bears its name was a former
 	// member's: it is not the member's own. Zero where there was none before.
 	Since time.Time `json:"since,omitzero"`
@@ -82,6 +86,9 @@ type Seat struct {
 	Standing Standing `json:"standing"`
 	// Ceiling is the highest level the seat may hold.
 	Ceiling stix.Level `json:"ceiling"`
+	// Held is the highest ceiling the seat had before: orders to forget what it
+	// received then still reach it.
+	Held stix.Level `json:"held,omitempty"`
 	// FilterType and FilterOrigin, when set, narrow every durable of the seat
 	// to one STIX type, one origin, or both. Fixed when the seat is made.
 	FilterType   string `json:"filter_type,omitempty"`
@@ -122,6 +129,8 @@ type Community struct {
 	Token   string           `json:"token"`
 	Private bool             `json:"private,omitempty"`
 	Places  map[string]Place `json:"places"`
+	// Former holds the places that members gave up, by member.
+	Former map[string][]FormerPlace `json:"former,omitempty"`
 	// Known lists participants of the mechanism that have no place yet. They
 	// receive nothing until an administrator gives them one.
 	Known []string `json:"known,omitempty"`

@@ -11,7 +11,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
+
+	"github.com/selat-hub/selat/feeds/build"
 )
 
 // Source reads one format.
@@ -43,8 +44,12 @@ var ErrGone = errors.New("it is not there")
 
 // Row is one entry of a feed and what was made of it.
 type Row struct {
-	// Key is the entry's identity within its feed. It is the same whenever the
-	// entry is read, and another for any other entry.
+	// Key is the entry's identity within its feed, at most 256 bytes. It is the
+	// same whenever the entry is read, and another for any other entry. Some lists
+	// say one thing twice, with other words beside it: of rows with one key the
+	// first counts then (build.Duplicate is the code of the others), or each
+	// reading would make new versions. Of events, where a format is not Whole,
+	// each counts, in order: what is new, what changed, what is taken back.
 	Key string
 	// Position says where it stands, for people: "line 12", "Event/Attribute/3".
 	Position string
@@ -64,33 +69,9 @@ type Row struct {
 	Withdrawn bool
 }
 
-// Refusal is why a row became nothing.
-type Refusal struct {
-	Code    string
-	Message string
-}
-
-// Draft is an object that has not been given its version yet.
-type Draft struct {
-	// ID is the object's STIX id, the same whenever the row is read.
-	ID string
-	// Created is when the source says that it began to tell of it, zero if it does
-	// not. It must not change from one reading to the next.
-	Created time.Time
-	// Modified is when the source says that it changed last, zero if it does not.
-	Modified time.Time
-	// Shared says that other rows make the same object: a malware family, an
-	// observable. It is published once and does not leave with its row.
-	Shared bool
-	// Build writes the object's bytes. The same draft and version give the same
-	// bytes always. Versionless is true of cyber-observables, which have none.
-	Build       func(Version) ([]byte, error)
-	Versionless bool
-}
-
-// Version is what publishing adds to a draft: times in UTC, to the millisecond
-// (STIX 2.1 §3.6).
-type Version struct {
-	Created, Modified time.Time
-	Revoked           bool
-}
+// What is made of rows is told in package build.
+type (
+	Draft   = build.Draft
+	Version = build.Version
+	Refusal = build.Refusal
+)

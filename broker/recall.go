@@ -1,0 +1,281 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/stix"
+)
+
+// A recall is carried out in this order, and from any point of it again:
+//
+//  1. nothing of the object is on its way to a disk any more (ledger.hold)
+//  2. the order is written down: from here on it is refused as recalled
+//  3. the plan is written down: which messages, and who may have received it
+//  4. every such member is told, on its stream of orders (recall_tell.go)
+//  5. every message is erased, its other objects stored again (recall_erase.go)
+//  6. the catalogue rids its files of what it knew, and the end is written down
+//
+// Only then it is answered, so that nobody receives the object after that.
+
+// By of orders that no seat gave.
+const (
+	byAdministrator = "administrator"
+	byNarrowing     = "narrowing"
+)
+
+// maxReason bounds a reason, in characters.
+const maxReason = 500
+
+// Recall forgets an object that the member of an account's seat published, as
+// far as the seat may know where it is. It returns once nobody receives it any
+// more and every order is on its way; recalling again what was recalled is no
+// error. When it fails with the code "unfinished" the order stands, and the hub
+// goes on carrying it out.
+//
+// Errors are *api.Error: forbidden and the codes of policy.MayRecall, invalid,
+// not-found, unavailable, unfinished.
+func (h *Hub) Recall(ctx context.Context, account string, q api.RecallRequest) (*api.Recalled, error) {
+	r := h.Region()
+	seat := r.SeatByAccount(account)
+	if seat == nil {
+		return nil, &api.Error{Code: "forbidden", Message: "this seat is not in the directory"}
+	}
+	if no := r.MayRecall(seat); no != nil {
+		return nil, refused(no)
+	}
+	return h.recall(ctx, &order{Origin: seat.Member, UpTo: policy.RecallsUpTo(seat), By: seat.Name}, q)
+}
+
+// RecallAs is Recall by the hub's administrator, of any origin's object.
+func (h *Hub) RecallAs(ctx context.Context, origin string, q api.RecallRequest) (*api.Recalled, error) {
+	return h.recall(ctx, &order{Origin: origin, UpTo: stix.Red, By: byAdministrator}, q)
+}
+
+var errNoObject = &api.Error{Code: "not-found", Message: "no such object is stored: an origin recalls what it published itself, by its id, and a version by its modified time"}
+
+func (h *Hub) recall(ctx context.Context, o *order, q api.RecallRequest) (*api.Recalled, error) {
+	if n := utf8.RuneCountInString(strings.TrimSpace(q.Reason)); n == 0 || n > maxReason {
+		return nil, invalid("a recall needs a reason of 1 to %d characters, which is told to all who hold the object", maxReason)
+	}
+	if strings.IndexByte(o.Origin+q.ID+q.Version+q.From, 0) >= 0 {
+		return nil, errNoObject
+	}
+	o.ID, o.From, o.Reason = q.ID, q.From, strings.TrimSpace(q.Reason)
+	if q.Version != "" {
+		// Of what has no versions the form is named by its hash.
+		if o.Version = stix.Instant(q.Version); o.Version == "" {
+			o.Version = strings.ToLower(q.Version)
+		}
+	}
+	rs, n := h.recalls, name{o.Origin, o.ID}
+	release, err := h.holdName(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := rs.take(ctx); err != nil {
+		return nil, err
+	}
+	defer rs.leave()
+	found, err := rs.find(ctx, o)
+	if err != nil {
+		h.log.Error("looking for what is recalled", "id", o.ID, "error", err)
+		return nil, errCatalogue
+	}
+	if len(found.messages) == 0 {
+		for _, r := range rs.of(n) {
+			if r.order.Version == o.Version && r.order.From == o.From && r.order.Before == "" && r.order.UpTo <= o.UpTo {
+				return r.answer(), nil // it was recalled before
+			}
+		}
+		return nil, errNoObject
+	}
+	done, err := rs.begin(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return done[0].answer(), nil
+}
+
+// begin writes orders down and carries them out. The caller holds the turn, and
+// nothing that the orders cover is on its way to a disk.
+func (rs *recalls) begin(ctx context.Context, orders ...*order) ([]recall, error) {
+	records, batch := make([]any, len(orders)), make([]*recall, len(orders))
+	for i, o := range orders {
+		o.Recall, o.At = uuid.NewString(), time.Now().UTC()
+		records[i], batch[i] = o, &recall{order: *o}
+	}
+	if err := rs.write(ctx, recallOrdered, records...); err != nil {
+		rs.h.log.Error("recalls could not be written down", "recalls", len(orders), "error", err)
+		return nil, &api.Error{Code: "unavailable", Message: "the hub could not write the recall down now; order it again"}
+	}
+	for _, r := range batch {
+		rs.add(r)
+	}
+	// What was ordered is carried out even if whoever ordered it has gone.
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), carryOutTimeout)
+	defer done()
+	if err := rs.carryOut(ctx, batch); err != nil {
+		rs.fail(err)
+		rs.look()
+		rs.h.log.Error("recalls are ordered and not carried out yet; trying again until they are", "recalls", len(orders), "error", err)
+		return nil, &api.Error{Code: "unfinished", Message: "the recall is ordered and not carried out yet; the hub goes on trying, and /readyz says when it is done"}
+	}
+	out := make([]recall, len(batch))
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	for i, r := range batch {
+		out[i] = r.copied()
+		rs.h.Metrics.recalled(&r.order)
+		rs.h.log.Info("an object was recalled", "recall", r.order.Recall, "origin", r.order.Origin, "id", r.order.ID, "by", r.order.By, "places", r.places)
+	}
+	return out, nil
+}
+
+// carryOutTimeout bounds one try.
+const carryOutTimeout = 10 * time.Minute
+
+// planMessages bounds one record of a plan: a message takes some fifty bytes.
+const planMessages = 20_000
+
+// carryOut does what orders need, or what is left of it.
+func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
+	orders, places := ordersOf(batch), make([]int, len(batch))
+	var plans []any
+	var messages []messageAt
+	seen := map[messageAt]bool{}
+	for i, r := range batch {
+		found, err := rs.find(ctx, &r.order)
+		if err != nil {
+			return err
+		}
+		places[i] = found.places
+		for part := range slices.Chunk(found.now, planMessages) {
+			plans = append(plans, &plan{Recall: r.order.Recall, Messages: part, Tell: found.tell})
+		}
+		for _, at := range found.messages {
+			if !seen[at] {
+				seen[at] = true
+				messages = append(messages, at)
+			}
+		}
+	}
+	if err := rs.write(ctx, recallPlanned, plans...); err != nil {
+		return err
+	}
+	byID := map[string]*recall{}
+	for _, r := range batch {
+		byID[r.order.Recall] = r
+	}
+	for _, p := range plans {
+		if p, ok := p.(*plan); ok {
+			rs.planned(byID[p.Recall], p)
+		}
+	}
+	if err := rs.tellAll(ctx, batch); err != nil {
+		return err
+	}
+	for _, at := range messages {
+		if err := rs.erase(ctx, orders, at); err != nil {
+			return fmt.Errorf("erasing from message %d of %s: %w", at.Seq, at.Stream, err)
+		}
+	}
+	for _, r := range batch {
+		if err := rs.eraseRests(ctx, orders, r); err != nil {
+			return err
+		}
+	}
+	if err := rs.h.index.Scrub(ctx); err != nil {
+		return fmt.Errorf("ridding the catalogue's files of it: %w", err)
+	}
+	return rs.end(ctx, batch, places)
+}
+
+// end writes down that orders are carried out.
+func (rs *recalls) end(ctx context.Context, batch []*recall, places []int) error {
+	finishes := make([]any, len(batch))
+	rs.mu.RLock()
+	for i, r := range batch {
+		finishes[i] = &finish{Recall: r.order.Recall, Places: r.places + places[i], Told: slices.Clone(r.tell)}
+	}
+	rs.mu.RUnlock()
+	if err := rs.write(ctx, recallFinished, finishes...); err != nil {
+		return err
+	}
+	for i, r := range batch {
+		if f, ok := finishes[i].(*finish); ok {
+			rs.finished(r, f)
+		}
+	}
+	return nil
+}
+
+// orders are those that are carried out together, by what they are about.
+type orders map[name][]*order
+
+func ordersOf(batch []*recall) orders {
+	os := orders{}
+	for _, r := range batch {
+		n := name{r.order.Origin, r.order.ID}
+		os[n] = append(os[n], &r.order)
+	}
+	return os
+}
+
+func (os orders) covers(k catalog.Key, audience string, level stix.Level) bool {
+	return slices.ContainsFunc(os[name{k.Origin, k.ID}], func(o *order) bool { return o.covers(k.Version, audience, level) })
+}
+
+// found is what is stored of what an order covers.
+type found struct {
+	messages []messageAt // by the sequences that they had first
+	now      []messageAt // by those that they have
+	places   int
+	tell     []told
+}
+
+// find looks for what an order covers.
+func (rs *recalls) find(ctx context.Context, o *order) (*found, error) {
+	h, out := rs.h, &found{}
+	r := h.Region()
+	seen, tell := map[messageAt]bool{}, map[told]bool{}
+	err := h.index.EachForm(ctx, o.Origin, o.ID, func(k catalog.Key, e catalog.Entry, _ stix.Lineage) error {
+		for _, p := range e.Places {
+			if !o.covers(k.Version, p.Audience, p.Level) {
+				continue
+			}
+			out.places++
+			if at := (messageAt{p.Stream, p.Seq}); !seen[at] {
+				seen[at] = true
+				out.messages = append(out.messages, at)
+				out.now = append(out.now, messageAt{p.Stream, h.index.At(p.Stream, p.Seq)})
+			}
+			for _, m := range r.Holders(policy.Stream{Audience: p.Audience, Level: p.Level}, p.Seq) {
+				if t := (told{Member: m, Level: p.Level}); !tell[t] && !slices.Contains(o.Named, m) {
+					tell[t] = true
+					out.tell = append(out.tell, t)
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (r *recall) answer() *api.Recalled {
+	members := map[string]bool{}
+	for _, t := range r.tell {
+		members[t.Member] = true
+	}
+	return &api.Recalled{Recall: r.order.Recall, Places: r.places, Members: len(members)}
+}

@@ -1,0 +1,404 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/stix"
+)
+
+// The recalls of a hub are a stream of their own in the HUB account, that no
+// export reaches: what was ordered, which messages were to be erased and who was
+// told. Whatever a crash cuts short is taken up from there before anybody can
+// connect, and what was recalled is known for ever, so that it is not taken
+// again. They are the truth about recalls as the CTI_ streams are about objects.
+const (
+	recallStream   = "RECALLS"
+	recallSubject  = "recall."
+	recallOrdered  = recallSubject + "ordered"
+	recallPlanned  = recallSubject + "planned"
+	recallFinished = recallSubject + "finished"
+)
+
+// order is a recall as it was ordered.
+type order struct {
+	Recall string `json:"recall"`
+	Origin string `json:"origin"`
+	ID     string `json:"id"`
+	// Version, Before, From, Unless: see api.RecallOrder.
+	Version string     `json:"version,omitempty"`
+	Before  string     `json:"before,omitempty"`
+	From    string     `json:"from,omitempty"`
+	Unless  stix.Level `json:"unless,omitempty"`
+	// Through is the last version that a narrowing takes away: those who are told
+	// learn of no later one.
+	Through string `json:"through,omitempty"`
+	// UpTo bounds what is recalled to the levels that whoever ordered it may know
+	// of.
+	UpTo stix.Level `json:"up_to"`
+	// Named are the members that a narrowing to RED names, and that therefore
+	// keep what they have.
+	Named  []string  `json:"named,omitempty"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// covers tells whether an order takes a version of its object away from an
+// audience at a level.
+func (o *order) covers(version, audience string, level stix.Level) bool {
+	switch {
+	case level > o.UpTo, o.From != "" && o.From != audience:
+		return false
+	case o.Version != "":
+		return version == o.Version
+	case o.Before != "":
+		return level < o.Unless && earlier(version, o.Before)
+	}
+	return true
+}
+
+// earlier orders versions by their instants (stix.Instant).
+func earlier(a, b string) bool {
+	return strings.TrimSuffix(a, "Z") < strings.TrimSuffix(b, "Z")
+}
+
+// told is an order as it was given to one member.
+type told struct {
+	Member string     `json:"member"`
+	Level  stix.Level `json:"tlp"`
+	// Sequence is that in the member's stream of orders, 0 before it is there.
+	Sequence uint64 `json:"sequence,omitempty"`
+}
+
+// plan is what an order needs done: the messages that hold its object, and the
+// members that may have received it. finish is that it was.
+type plan struct {
+	Recall   string      `json:"recall"`
+	Messages []messageAt `json:"messages"`
+	Tell     []told      `json:"tell"`
+}
+
+type finish struct {
+	Recall string `json:"recall"`
+	Places int    `json:"places"`
+	Told   []told `json:"told"`
+}
+
+// recall is an order and how far it has come.
+type recall struct {
+	order    order
+	messages []messageAt // planned, and to be gone when it is finished
+	tell     []told
+	places   int
+	finished bool
+	settled  bool // every seat that was told has acknowledged it
+}
+
+// recalls are all orders of a hub.
+type recalls struct {
+	h *Hub
+	// turn is held by whoever carries one out.
+	turn chan struct{}
+	due  chan struct{} // something may have to be carried out again
+	// narrower orders what a stricter version takes away.
+	narrower *narrower
+
+	mu     sync.RWMutex
+	byName map[name][]*recall
+	all    []*recall
+	erased map[messageAt]bool // every message planned to be gone
+	failed error              // why one is not carried out yet
+}
+
+func (h *Hub) openRecalls(ctx context.Context) error {
+	c := StreamSettings(recallStream, recallSubject+"*")
+	c.Description = "what was ordered to be forgotten"
+	if err := h.ensureStream(ctx, c); err != nil {
+		return fmt.Errorf("making stream %s: %w", recallStream, err)
+	}
+	rs := &recalls{h: h, turn: make(chan struct{}, 1), due: make(chan struct{}, 1), narrower: newNarrower(), byName: map[name][]*recall{}, erased: map[messageAt]bool{}}
+	last, err := h.lastSeq(ctx, recallStream)
+	if err != nil {
+		return err
+	}
+	known := map[string]*recall{}
+	err = streamSource{h.js}.Messages(ctx, recallStream, 1, last, func(m catalog.Message) error {
+		if err := rs.read(known, m); err != nil {
+			return fmt.Errorf("message %d of %s: %w", m.Seq, recallStream, err)
+		}
+		return nil
+	})
+	h.recalls = rs
+	return err
+}
+
+// read takes in one stored message.
+func (rs *recalls) read(known map[string]*recall, m catalog.Message) error {
+	switch m.Subject {
+	case recallOrdered:
+		r := &recall{}
+		if err := json.Unmarshal(m.Data, &r.order); err != nil {
+			return err
+		}
+		if known[r.order.Recall] == nil { // a write that was tried again
+			known[r.order.Recall] = r
+			rs.add(r)
+		}
+	case recallPlanned:
+		var p plan
+		if err := json.Unmarshal(m.Data, &p); err != nil {
+			return err
+		}
+		if r := known[p.Recall]; r != nil {
+			rs.planned(r, &p)
+		}
+	case recallFinished:
+		var f finish
+		if err := json.Unmarshal(m.Data, &f); err != nil {
+			return err
+		}
+		if r := known[f.Recall]; r != nil {
+			rs.finished(r, &f)
+		}
+	}
+	return nil
+}
+
+// writesAtOnce bounds how many records are on their way to a disk.
+const writesAtOnce = 256
+
+// write stores records and returns when all are on disk.
+func (rs *recalls) write(ctx context.Context, subject string, records ...any) error {
+	ctx, done := context.WithTimeout(ctx, time.Minute)
+	defer done()
+	for some := range slices.Chunk(records, writesAtOnce) {
+		sent := make([]jetstream.PubAckFuture, 0, len(some))
+		for _, record := range some {
+			b, err := json.Marshal(record)
+			if err != nil {
+				return fmt.Errorf("writing down a recall: %w", err)
+			}
+			ack, err := rs.h.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: b}, jetstream.WithExpectStream(recallStream))
+			if err != nil {
+				return fmt.Errorf("writing down a recall: %w", err)
+			}
+			sent = append(sent, ack)
+		}
+		for _, ack := range sent {
+			select {
+			case <-ack.Ok():
+			case err := <-ack.Err():
+				return fmt.Errorf("writing down a recall: %w", err)
+			case <-ctx.Done():
+				return fmt.Errorf("writing down a recall: %w", ctx.Err())
+			}
+		}
+	}
+	return nil
+}
+
+func (rs *recalls) add(r *recall) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	n := name{r.order.Origin, r.order.ID}
+	rs.byName[n] = append(rs.byName[n], r)
+	rs.all = append(rs.all, r)
+}
+
+func (rs *recalls) planned(r *recall, p *plan) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r.finished = false
+	for _, at := range p.Messages {
+		rs.erased[at] = true
+		if !slices.Contains(r.messages, at) {
+			r.messages = append(r.messages, at)
+		}
+	}
+	for _, t := range p.Tell {
+		if !slices.ContainsFunc(r.tell, func(u told) bool { return u.Member == t.Member && u.Level == t.Level }) {
+			r.tell = append(r.tell, t)
+		}
+	}
+}
+
+func (rs *recalls) finished(r *recall, f *finish) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r.finished, r.tell, r.messages = true, f.Told, nil
+	r.places = f.Places
+}
+
+// covering returns an order that takes a version of an object away from an
+// audience at a level, as it is now; nil if there is none.
+func (rs *recalls) covering(n name, version, audience string, level stix.Level) *recall {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	for _, r := range rs.byName[n] {
+		if r.order.covers(version, audience, level) {
+			c := r.copied()
+			return &c
+		}
+	}
+	return nil
+}
+
+// of lists the orders about an object, the newest first.
+func (rs *recalls) of(n name) []recall {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	var out []recall
+	for _, r := range slices.Backward(rs.byName[n]) {
+		out = append(out, r.copied())
+	}
+	return out
+}
+
+// copied is good to read without the lock.
+func (r *recall) copied() recall {
+	c := *r
+	c.tell, c.messages = slices.Clone(r.tell), slices.Clone(r.messages)
+	return c
+}
+
+// unsettled are those that some seat may not have acknowledged.
+func (rs *recalls) unsettled() []recall {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	var out []recall
+	for _, r := range rs.all {
+		if !r.settled {
+			out = append(out, r.copied())
+		}
+	}
+	return out
+}
+
+func (rs *recalls) settle(id string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.all {
+		if r.order.Recall == id {
+			r.settled = true
+		}
+	}
+}
+
+// planned messages of a stream are not missing when they are not there.
+func (rs *recalls) erasedOf(stream string) (n uint64) {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	for at := range rs.erased {
+		if at.Stream == stream {
+			n++
+		}
+	}
+	return n
+}
+
+func (rs *recalls) fail(err error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.failed = err
+}
+
+// check says why a recall is not carried out, nil if all are.
+func (rs *recalls) check() error {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	if rs.failed != nil {
+		return fmt.Errorf("a recall is not carried out yet; the hub keeps trying: %w", rs.failed)
+	}
+	return nil
+}
+
+// look has every order looked at again soon.
+func (rs *recalls) look() {
+	select {
+	case rs.due <- struct{}{}:
+	default:
+	}
+}
+
+// lookAgain is how often what failed is tried again.
+const lookAgain = 5 * time.Second
+
+// follow carries out again what failed, or what a write that came late brought
+// back, until the hub closes.
+func (rs *recalls) follow(ctx context.Context) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-rs.due:
+		case <-tick.C:
+			if rs.check() == nil {
+				continue
+			}
+		}
+		err := rs.carryOutAll(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if rs.fail(err); err != nil {
+			rs.h.log.Error("a recall is not carried out yet; trying again", "error", err)
+		}
+	}
+}
+
+// carryOutAll finishes what is not finished, and does again what is no longer so.
+func (rs *recalls) carryOutAll(ctx context.Context) error {
+	if err := rs.take(ctx); err != nil {
+		return err
+	}
+	defer rs.leave()
+	rs.mu.RLock()
+	all := slices.Clone(rs.all)
+	rs.mu.RUnlock()
+	for _, r := range all {
+		again := !rs.isFinished(r)
+		if !again {
+			found, err := rs.find(ctx, &r.order)
+			if err != nil {
+				return err
+			}
+			again = len(found.messages) > 0
+		}
+		if again {
+			if err := rs.carryOut(ctx, []*recall{r}); err != nil {
+				return fmt.Errorf("recall %s: %w", r.order.Recall, err)
+			}
+		}
+	}
+	return nil
+}
+
+// take waits for the turn to carry out a recall; leave gives it up.
+func (rs *recalls) take(ctx context.Context) error {
+	select {
+	case rs.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (rs *recalls) leave() { <-rs.turn }
+
+func (rs *recalls) isFinished(r *recall) bool {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	return r.finished
+}
