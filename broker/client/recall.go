@@ -50,6 +50,9 @@ func (s *subscription) firstOrders(ctx context.Context, streams *api.Streams) *a
 	}
 }
 
+// orderArrived is logged when an order is in force here, handled or not.
+const orderArrived = "an order to forget an object has arrived"
+
 // order handles a message with an order.
 func (r *reader) order(msg jetstream.Msg) (finished, error) {
 	s := r.sub
@@ -66,6 +69,7 @@ func (r *reader) order(msg jetstream.Msg) (finished, error) {
 	if err != nil {
 		return f, err
 	}
+	s.log.Debug(orderArrived, "recall", o.Recall, "origin", o.Origin, "id", o.ID, "kept", k.Kept)
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.touch()
