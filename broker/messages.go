@@ -47,7 +47,7 @@ func (c *messages) get(ctx context.Context, js jetstream.JetStream, items []cata
 	found := map[messageAt][]byte{}
 	var missing []messageAt // in the order of the items
 	for i := range items {
-		at := messageAt{items[i].Place.Stream, items[i].Place.Seq}
+		at := itemAt(&items[i])
 		if _, seen := found[at]; seen {
 			continue
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -139,7 +138,7 @@ func shortened(p catalog.Page) catalog.Page {
 		it := &p.Items[i]
 		size += it.Length
 		messages += it.Length
-		if i == 0 || it.Place.Seq != p.Items[i-1].Place.Seq || it.Place.Stream != p.Items[i-1].Place.Stream {
+		if i == 0 || itemAt(it) != itemAt(&p.Items[i-1]) {
 			messages += it.Offset
 		}
 		if (size > maxReadBytes || messages > maxMessageBytes) && i > 0 {
@@ -194,12 +193,14 @@ func viewOf(r *policy.Region, c *policy.Collection) catalog.View {
 // the disk in one stream while another shows its neighbours.
 func (h *Hub) Watermark() int64 { return h.writers.clock.settledUpTo() }
 
+// itemAt is the message that holds an item's bytes now.
+func itemAt(it *catalog.Item) messageAt { return messageAt{it.Place.Stream, it.Physical} }
+
 // messagesAtOnce bounds how many messages are held to make a page of them.
 const messagesAtOnce = 32
 
 // runs reads the bytes of items.
 func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err error) {
-	items = h.whereNow(items)
 	for len(items) > 0 {
 		n := reach(items, messagesAtOnce)
 		messages, err := h.messages.get(ctx, h.js, items[:n])
@@ -214,27 +215,10 @@ func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err er
 	return out, nil
 }
 
-// whereNow names items by the messages that hold them now, where these moved.
-func (h *Hub) whereNow(items []catalog.Item) []catalog.Item {
-	own := false
-	for i := range items {
-		p := &items[i].Place
-		now := h.index.At(p.Stream, p.Seq)
-		if now == p.Seq {
-			continue
-		}
-		if !own {
-			items, own = slices.Clone(items), true
-		}
-		items[i].Place.Seq = now
-	}
-	return items
-}
-
 // reach is how many of the items stand in the first so many messages.
 func reach(items []catalog.Item, messages int) int {
 	for i := 1; i < len(items); i++ {
-		if a, b := &items[i-1].Place, &items[i].Place; a.Seq != b.Seq || a.Stream != b.Stream {
+		if itemAt(&items[i]) != itemAt(&items[i-1]) {
 			if messages--; messages == 0 {
 				return i
 			}
@@ -247,12 +231,12 @@ func reach(items []catalog.Item, messages int) int {
 func cutRuns(out []Run, items []catalog.Item, messages map[messageAt][]byte) ([]Run, error) {
 	for i := 0; i < len(items); {
 		first := &items[i]
-		at := messageAt{first.Place.Stream, first.Place.Seq}
+		at := itemAt(first)
 		data, end := messages[at], first.Offset+first.Length
 		n := 1
 		for ; i+n < len(items); n++ {
 			next := &items[i+n]
-			if next.Place.Stream != at.Stream || next.Place.Seq != at.Seq || next.Offset != end+1 {
+			if itemAt(next) != at || next.Offset != end+1 {
 				break
 			}
 			end = next.Offset + next.Length

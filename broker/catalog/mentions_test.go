@@ -116,15 +116,19 @@ func (s *saying) reading() (r values.Reading) {
 	return r
 }
 
+func sayingRecord(p placed, said map[string]saying) Record {
+	r, s := p.record(), said[p.id+p.key]
+	r.Values = s.reading()
+	if s.revoked {
+		r.Lineage.Revoked = p.key
+	}
+	return r
+}
+
 func applySayings(t testing.TB, x *Index, world []placed, said map[string]saying) {
 	var message []Record
 	for i, p := range world {
-		r, s := p.record(), said[p.id+p.key]
-		r.Values = s.reading()
-		if s.revoked {
-			r.Lineage.Revoked = p.key
-		}
-		message = append(message, r)
+		message = append(message, sayingRecord(p, said))
 		if i+1 == len(world) || world[i+1].stream != p.stream || world[i+1].seq != p.seq {
 			apply(t, x, p.stream, p.seq, message...)
 			message = nil
@@ -219,6 +223,9 @@ func TestMentionsAreThoseAModelFindsByLookingAtEverything(t *testing.T) {
 			}
 			world = kept
 			applySayings(t, x, back, said)
+		}
+		if rapid.Bool().Draw(rt, "erase") {
+			world = eraseSome(rt, x, world, func(p placed) Record { return sayingRecord(p, said) })
 		}
 		for range 4 {
 			v, _ := drawQuery(rt, 0)

@@ -85,6 +85,10 @@ type Page struct {
 // filters, it takes several pages to find them.
 const workPerPage = 200_000
 
+// pageTries bounds how often a page is begun anew because what it found was erased
+// before it was read: another version may then be the one to tell.
+const pageTries = 4
+
 // Page returns a page of a view. A page may hold fewer objects than the limit,
 // even none, and still be followed by more: the work for one page is bounded.
 func (x *Index) Page(ctx context.Context, v View, q Query) (Page, error) {
@@ -92,12 +96,18 @@ func (x *Index) Page(ctx context.Context, v View, q Query) (Page, error) {
 		return Page{}, err
 	}
 	defer x.gate.RUnlock()
-	s := newSelection(x, v, q)
-	page := s.scan
-	if len(q.IDs) > 0 {
-		page = s.byID
+	var p Page
+	var err error
+	for range pageTries {
+		s := newSelection(x, v, q)
+		page := s.scan
+		if len(q.IDs) > 0 {
+			page = s.byID
+		}
+		if p, err = page(ctx); err != nil || !s.outdated {
+			break
+		}
 	}
-	p, err := page(ctx)
 	if err != nil && ctx.Err() == nil {
 		err = x.fault("reading a page", err)
 	}

@@ -161,6 +161,34 @@ func applyWorld(t testing.TB, x *Index, world []placed) {
 	}
 }
 
+// eraseSome takes objects away from a world and an index that holds it.
+func eraseSome(t *rapid.T, x *Index, world []placed, record func(placed) Record) (left []placed) {
+	messages := map[string]map[uint64][]Record{}
+	gone := map[Place]bool{}
+	for _, p := range world {
+		r := record(p)
+		if messages[p.stream] == nil {
+			messages[p.stream] = map[uint64][]Record{}
+		}
+		messages[p.stream][p.seq] = append(messages[p.stream][p.seq], r)
+		if gone[r.Place] = rapid.IntRange(0, 3).Draw(t, "erased") == 0; !gone[r.Place] {
+			left = append(left, p)
+		}
+	}
+	for stream, of := range messages {
+		for _, message := range of {
+			e := erasureOf(message, x.position(stream).seq+1, func(r *Record) bool { return gone[r.Place] })
+			if len(e.Erased) == 0 {
+				continue
+			}
+			if err := x.Erase(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return left
+}
+
 func drawQuery(t *rapid.T, added int64) (v View, q Query) {
 	for _, s := range []string{"CTI_A_CLEAR", "CTI_A_GREEN", "CTI_B_CLEAR", "CTI_NOWHERE_RED"} {
 		if rapid.Bool().Draw(t, s) {
@@ -197,6 +225,9 @@ func TestPagesHoldWhatAQueryAsksForOnceAndInOrder(t *testing.T) {
 		last := int64(1_000_000)
 		if n := len(world); n > 0 {
 			last = world[n-1].added
+		}
+		if rapid.Bool().Draw(rt, "erase") {
+			world = eraseSome(rt, x, world, placed.record)
 		}
 		for range 4 {
 			v, q := drawQuery(rt, last)

@@ -29,8 +29,10 @@ type selection struct {
 	// work is what was looked at, in objects.
 	work int
 	read itemRead
-	// began is x.erasing as it was then.
-	began uint64
+	// began is x.erasing as it was then; outdated tells that something was erased
+	// before it was read.
+	began    uint64
+	outdated bool
 }
 
 type stretch struct {
@@ -91,6 +93,7 @@ var errErased = errors.New("the object was erased meanwhile")
 // absent is what to make of something that should be there.
 func (s *selection) absent(format string, args ...any) error {
 	if s.x.erasedSince(s.began) {
+		s.outdated = true
 		return errErased
 	}
 	return fmt.Errorf("%w: "+format, append([]any{errFormat}, args...)...)

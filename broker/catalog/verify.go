@@ -16,7 +16,8 @@ import (
 // Verification holds an index against its streams: every object of every message
 // is looked for under each of its keys, and then it is counted that there is
 // nothing more. Add the streams one by one, then Finish. Its methods are not to
-// be called at the same time; the index may be written to meanwhile.
+// be called at the same time; the index may be written to meanwhile. A stream of
+// which something is erased meanwhile is compared only up to then.
 type Verification struct {
 	x *Index
 	// Messages, Objects and Values are what was read and looked for so far.
@@ -38,6 +39,7 @@ type verified struct {
 	moved                    uint64 // messages that are what is left of others
 	added                    int64  // the last date_added
 	counts                   map[string]uint64
+	erasures                 uint64 // of the stream, as it was read
 }
 
 const maxDifferences = 100
@@ -64,7 +66,8 @@ func (v *Verification) Stream(ctx context.Context, src Source, stream string, pr
 	if !known {
 		return nil
 	}
-	s := &verified{no: no, through: v.x.position(stream).seq, counts: map[string]uint64{}}
+	at := v.x.position(stream)
+	s := &verified{no: no, through: at.seq, counts: map[string]uint64{}, erasures: at.erasures}
 	v.streams[stream] = s
 	err := src.Messages(ctx, stream, 1, s.through, func(m Message) error {
 		original, records, err := read(stream, m)
@@ -76,8 +79,13 @@ func (v *Verification) Stream(ctx context.Context, src Source, stream string, pr
 		if v.x.At(stream, cmp.Or(original, m.Seq)) != m.Seq {
 			return nil // what is left of it is further on
 		}
+		wrong, told := v.Wrong, v.Differences
 		if err := v.message(s, m.Seq, original, records); err != nil {
 			return err
+		}
+		if v.disturbed(stream) {
+			// What was read may have been erased since; another time it is told.
+			v.Wrong, v.Differences = wrong, told
 		}
 		progress()
 		return ctx.Err()
@@ -206,31 +214,16 @@ func (v *Verification) object(s *verified, r *Record) error {
 // entry returns what is stored of a version, and how many places its object has
 // in all versions, two standing for any more.
 func (v *Verification) entry(r *Record) (found *stored, places int, err error) {
-	newest, err := v.x.newest(r.Key)
-	if err != nil {
-		return nil, 0, err
-	}
-	if newest != nil {
-		places += len(newest.places)
-		if newest.own.Latest == r.Key.Version {
-			found = newest
+	err = v.x.eachStored(form{r.Key.Origin, r.Key.ID}, func(version string, s *stored) error {
+		places += len(s.places)
+		if version == r.Key.Version {
+			found = s
 		}
-	}
-	if found == nil {
-		if found, err = v.x.read(r.Key, appendObjectKey); err != nil {
-			return nil, 0, err
-		}
-	}
-	err = scan(v.x.db, func(_ string, value []byte) error {
-		var s stored
-		if err := s.decode(value); err != nil {
-			return err
-		}
-		if places += len(s.places); places > 1 {
+		if found != nil && places > 1 {
 			return errStop
 		}
 		return nil
-	}, kindObject, r.Key.Origin, r.Key.ID)
+	})
 	return found, places, err
 }
 
@@ -269,7 +262,9 @@ func (v *Verification) Finish(ctx context.Context) error {
 		return err
 	}
 	for name, want := range v.streams {
-		held.of[want.no].compare(v, name, want)
+		if !v.disturbed(name) {
+			held.of[want.no].compare(v, name, want)
+		}
 	}
 	return nil
 }
@@ -333,7 +328,7 @@ func (t *tally) count(key, value []byte) error {
 // number holds a number of objects against those that were read.
 func (t *tally) number(key, value []byte) error {
 	name, known := t.names[binary.BigEndian.Uint32(key[1:])]
-	if !known || !t.v.unmoved(name) {
+	if !known || !t.v.unmoved(name) || t.v.disturbed(name) {
 		return nil
 	}
 	count, err := parseCount(value)
@@ -351,6 +346,11 @@ func (t *tally) number(key, value []byte) error {
 // unmoved is true of a stream that nothing has come to since it was read.
 func (v *Verification) unmoved(stream string) bool {
 	return v.x.position(stream).seq == v.streams[stream].through
+}
+
+// disturbed is true of a stream of which something was erased since it was read.
+func (v *Verification) disturbed(stream string) bool {
+	return v.x.position(stream).erasures != v.streams[stream].erasures
 }
 
 // compare holds what the index has of a stream against what it should have.

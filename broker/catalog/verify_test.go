@@ -23,6 +23,9 @@ func verifiedShelf() shelf {
 	return shelf{
 		message(1, at(1), malware, address), message(2, at(2), newer), message(3, at(3), indicator),
 		message(4, at(4), otherForm, marking), message(6, at(5), strings.Replace(indicator, "0001", "0002", 1)),
+		// What is left of message 5, of which the first object was erased.
+		message(7, map[string]string{api.HeaderAdded: "2025-11-24T16:00:04.500100Z", api.HeaderSequence: "5", api.HeaderIndexes: "1,2"},
+			strings.Replace(indicator, "0001", "0003", 1), strings.Replace(indicator, "0001", "0004", 1)),
 	}
 }
 
@@ -41,11 +44,11 @@ func verify(t *testing.T, x *Index, src Source, stream string) *Verification {
 func TestACatalogueThatAgreesWithItsStreamsIsFoundToAgree(t *testing.T) {
 	x := opened(t, t.TempDir(), Options{})
 	s := verifiedShelf()
-	if _, err := x.CatchUp(t.Context(), s, green, 6); err != nil {
+	if _, err := x.CatchUp(t.Context(), s, green, 7); err != nil {
 		t.Fatal(err)
 	}
 	v := verify(t, x, s, green)
-	if v.Wrong != 0 || v.Messages != 5 || v.Objects != 7 || v.Values != 6 {
+	if v.Wrong != 0 || v.Messages != 6 || v.Objects != 9 || v.Values != 10 {
 		t.Errorf("%d messages, %d objects, %d values: %q", v.Messages, v.Objects, v.Values, v.Differences)
 	}
 }
@@ -54,7 +57,7 @@ func TestACatalogueThatAgreesWithItsStreamsIsFoundToAgree(t *testing.T) {
 func TestAKeyThatIsLostOrChangedIsFound(t *testing.T) {
 	x := opened(t, t.TempDir(), Options{})
 	s := verifiedShelf()
-	if _, err := x.CatchUp(t.Context(), s, green, 6); err != nil {
+	if _, err := x.CatchUp(t.Context(), s, green, 7); err != nil {
 		t.Fatal(err)
 	}
 	tried := map[byte]int{}
@@ -83,14 +86,14 @@ func TestAKeyThatIsLostOrChangedIsFound(t *testing.T) {
 		}
 	}
 	// One too many of each sort, as after a message that is in no stream.
-	extra := []Record{s.record(t, 7)}
-	if err := x.Apply(green, 7, extra); err != nil {
+	extra := []Record{s.record(t, 8)}
+	if err := x.Apply(green, 8, extra); err != nil {
 		t.Fatal(err)
 	}
 	if v := verify(t, x, s, green); v.Wrong < 3 {
 		t.Errorf("an object that no stream holds was not found: %q", v.Differences)
 	}
-	for _, kind := range []byte{kindMessage, kindMark, kindValue, kindCount, kindObject, kindNewest, kindDefinition, kindOf} {
+	for _, kind := range []byte{kindMessage, kindMark, kindValue, kindCount, kindObject, kindNewest, kindDefinition, kindOf, kindMoved} {
 		if tried[kind] == 0 {
 			t.Errorf("no key of kind %c was tried", kind)
 		}
