@@ -55,6 +55,7 @@ var Formats = []Format{
 	{"misp", "MISP event files (JSON): one event, a list, or a response of its API", false, "", stix.Green, 90 * day, 50, newMISPEvent},
 	{"misp-feed", "MISP feed: a manifest and the events that it lists", true, "", stix.Green, 90 * day, 50, newMISPFeed},
 	{"n6", "n6 stream, one JSON object a line", false, "", stix.Amber, 30 * day, 50, newN6},
+	{"openioc", "OpenIOC 1.0 and 1.1 (XML)", false, "", stix.Green, 365 * day, 50, newOpenIOC},
 	{"shadowserver", "Shadowserver reports that name infrastructure (CSV)", false, "", stix.Amber, 30 * day, 80, newShadowserver},
 	{"sslbl-ip", "abuse.ch SSLBL, botnet servers by address (CSV)", true, "https://sslbl.abuse.ch/blacklist/sslipblacklist.csv", stix.Clear, 90 * day, 80, newSSLBLAddresses},
 	{"sslbl-sha1", "abuse.ch SSLBL, certificates of botnet servers (CSV)", true, "https://sslbl.abuse.ch/blacklist/sslblacklist.csv", stix.Clear, 365 * day, 80, newSSLBLCertificates},
