@@ -1,0 +1,3 @@
+package sink
+
+var tableFormats, folderFormats, streamFormats []Format
