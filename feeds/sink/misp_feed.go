@@ -29,7 +29,10 @@ import (
 // package misp); of others the count says unsupported-pattern. Events are stamped
 // with the time of the newest entry, for an event that lost an attribute must be
 // fetched again too. MISP keeps no end of validity: the comment says it.
-type MISPFeed struct{}
+type MISPFeed struct {
+	// Allow is never written.
+	Allow *Allow
+}
 
 // mispSpace is the namespace of the uuids of events, attributes and organizations.
 var mispSpace = uuid.MustParse("6f3b9c52-0f4f-4a53-9a0b-6f1d6ad4c7f1")
@@ -63,7 +66,7 @@ func readIndicator(e *Entry) (i listing, skipped string) {
 }
 
 // Render writes the feed.
-func (MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
+func (f MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
 	w, err := newMISPFolder(dir, now)
 	if err != nil {
 		return Count{}, err
@@ -76,6 +79,9 @@ func (MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry],
 		count.Entries++
 		i, skipped := readIndicator(&e)
 		var a misp.Attribute
+		if skipped == "" && f.Allow.covers(e) {
+			skipped = OnAllowList
+		}
 		if skipped == "" {
 			var ok bool
 			if a, ok = misp.FromPattern(i.Pattern); !ok {

@@ -23,7 +23,10 @@ import (
 //
 // Only values that settle their pattern alone are written (pattern.Decisive and
 // pattern.Networks): a rule never asks for less than the indicator does.
-type Sigma struct{}
+type Sigma struct {
+	// Allow is never written, nor is a rule of which it is a part.
+	Allow *Allow
+}
 
 // sigmaRule is a rule, in the order in which they are written.
 type sigmaRule struct {
@@ -61,7 +64,7 @@ var sigmaOrder = []string{"domain", "address", "network", "url", "hash"}
 var sigmaHashes = map[string]string{"MD5": "MD5=", "SHA-1": "SHA1=", "SHA-256": "SHA256="}
 
 // Render writes the rules.
-func (Sigma) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
+func (s Sigma) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
 	count := Count{Skipped: map[string]int{}}
 	for e := range entries {
 		if err := ctx.Err(); err != nil {
@@ -70,6 +73,9 @@ func (Sigma) Render(ctx context.Context, dir string, entries iter.Seq[Entry], no
 		count.Entries++
 		i, skipped := readIndicator(&e)
 		var found map[string][]string
+		if skipped == "" && s.Allow.covers(e) {
+			skipped = OnAllowList
+		}
 		if skipped == "" {
 			if found = sigmaValues(i.Pattern); len(found) == 0 {
 				skipped = "unsupported-pattern"
