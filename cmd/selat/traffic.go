@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 func trafficCmds() []*cobra.Command {
 	return []*cobra.Command{
 		newPublishCmd(),
+		newFeedCmd(),
 		newSubscribeCmd(),
 		newWhoamiCmd(),
 		newReceiptsCmd(),

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/feeds/publisher"
+)
+
+func newFeedStatusCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Tell how feeds stand: last success, what waits, what was refused",
+		Args:  arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			c, err := feedConfig(cmd)
+			if err != nil {
+				return err
+			}
+			p, err := openFeeds(c, nil, publisher.Options{})
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, p.Close()) }()
+			all, err := p.Status()
+			if err != nil {
+				return err
+			}
+			if wantsJSON(cmd) {
+				return printJSON(cmd, all)
+			}
+			t := newTable(cmd, "FEED", "LAST SUCCESS", "WAITING", "SINCE", "SET ASIDE", "TROUBLE")
+			for _, s := range all {
+				trouble := s.State.Reason
+				if s.State.Shrunk != nil {
+					trouble = fmt.Sprintf("%d of %d rows left at once: nothing is revoked", s.State.Shrunk.Left, s.State.Shrunk.Of)
+				}
+				t.row(s.Feed, moment(s.State.Success), fmt.Sprint(s.Waiting), moment(s.Oldest), fmt.Sprint(s.Dead), trouble)
+			}
+			return t.flush()
+		},
+	}
+	feedFlags(cmd)
+	return cmd
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

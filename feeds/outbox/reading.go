@@ -1,0 +1,498 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/selat-hub/selat/feeds/build"
+	"github.com/selat-hub/selat/feeds/source"
+)
+
+// batchRows is how many rows one synced write takes.
+const batchRows = 500
+
+// Rules say what follows from a row's being gone.
+type Rules struct {
+	// Whole tells that a complete reading is all of the list.
+	Whole bool
+	// Grace is how long a row may be gone before it is revoked.
+	Grace time.Duration
+	// ShrinkPercent of the rows, if they are at least ShrinkRows, may leave at
+	// once; of more, none is revoked until AcceptShrink. 0 is 50 and 100.
+	ShrinkPercent, ShrinkRows int
+	AcceptShrink              bool
+}
+
+// Count is what a reading came to.
+type Count struct {
+	Rows      int            `json:"rows"`
+	Unchanged int            `json:"unchanged"` // rows
+	New       int            `json:"new"`       // objects
+	Changed   int            `json:"changed"`
+	Revoked   int            `json:"revoked"`
+	Refused   map[string]int `json:"refused,omitempty"` // rows, by code
+	Skipped   map[string]int `json:"skipped,omitempty"`
+	Gone      int            `json:"gone,omitempty"` // rows that wait for their grace
+	Shrunk    *Shrunk        `json:"shrunk,omitempty"`
+	// Samples are the first refusals, for people.
+	Samples []string `json:"samples,omitempty"`
+	// Built is the time that building took.
+	Built time.Duration `json:"-"`
+}
+
+// Add adds the counts of another reading.
+func (c *Count) Add(o *Count) {
+	c.Rows, c.Unchanged, c.New, c.Changed = c.Rows+o.Rows, c.Unchanged+o.Unchanged, c.New+o.New, c.Changed+o.Changed
+	c.Revoked, c.Gone, c.Built = c.Revoked+o.Revoked, o.Gone, c.Built+o.Built
+	for _, p := range []struct {
+		to   *map[string]int
+		from map[string]int
+	}{{&c.Refused, o.Refused}, {&c.Skipped, o.Skipped}} {
+		for code, n := range p.from {
+			if *p.to == nil {
+				*p.to = map[string]int{}
+			}
+			(*p.to)[code] += n
+		}
+	}
+	if o.Shrunk != nil {
+		c.Shrunk = o.Shrunk
+	}
+	c.Samples = append(c.Samples, o.Samples[:min(len(o.Samples), max(0, 20-len(c.Samples)))]...)
+}
+
+// Reading takes in the rows of one reading of a feed.
+type Reading struct {
+	s     *Store
+	feed  string
+	n     uint64
+	rules Rules
+	b     *pebble.Batch
+	held  int
+	Count
+}
+
+// Begin begins a reading.
+func (s *Store) Begin(feed string, rules Rules) (*Reading, error) {
+	f, err := s.Feed(feed)
+	if err != nil {
+		return nil, fmt.Errorf("beginning to read %s: %w", feed, err)
+	}
+	if rules.ShrinkPercent == 0 {
+		rules.ShrinkPercent = 50
+	}
+	if rules.ShrinkRows == 0 {
+		rules.ShrinkRows = 100
+	}
+	r := &Reading{s: s, feed: feed, n: f.Reading + 1, rules: rules, b: s.db.NewIndexedBatch(),
+		Count: Count{Refused: map[string]int{}, Skipped: map[string]int{}}}
+	// The number is on disk before any row that bears it.
+	return r, s.Update(feed, func(f *Feed) { f.Reading = r.n })
+}
+
+// Row takes in a row. What it becomes is on disk at the latest after Flush.
+func (r *Reading) Row(in source.Row) error {
+	r.Rows++
+	err := r.take(in)
+	if err == nil && in.Revision != 0 {
+		err = r.b.Set(key(kindRevision, r.feed, in.Key), binary.BigEndian.AppendUint64(nil, uint64(in.Revision)), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping row %s of %s: %w", in.Position, r.feed, err)
+	}
+	if r.held++; r.held >= batchRows || r.b.Len() > 4<<20 {
+		return r.Flush()
+	}
+	return nil
+}
+
+func (r *Reading) take(in source.Row) error {
+	if in.Refused != nil {
+		r.refuse(in.Position, in.Refused)
+	}
+	if in.Skipped != "" {
+		r.Skipped[in.Skipped]++
+	}
+	if in.Unchanged {
+		return r.unchanged(in.Key)
+	}
+	k := key(kindRow, r.feed, in.Key)
+	b, err := get(r.b, k)
+	if err != nil {
+		return err
+	}
+	old := row{}
+	if b != nil {
+		if old, err = parseRow(b); err != nil {
+			return err
+		}
+	}
+	switch {
+	case in.Withdrawn:
+		if b == nil || old.revoked {
+			return nil
+		}
+		return r.revokeRow(in.Key, old)
+	case in.Refused != nil || in.Skipped != "" && len(in.Objects) == 0:
+		// It is still in the list: what is wrong with it now takes nothing back.
+		if b != nil && !old.revoked {
+			return r.see(in.Key)
+		}
+		return nil
+	}
+	return r.publish(in, old, b == nil)
+}
+
+func (r *Reading) refuse(position string, why *build.Refusal) {
+	r.Refused[why.Code]++
+	if len(r.Samples) < 20 {
+		r.Samples = append(r.Samples, position+": "+why.Message+" ("+why.Code+")")
+	}
+}
+
+// publish compares what a row gives with what it gave.
+func (r *Reading) publish(in source.Row, next row, isNew bool) error {
+	changed := isNew || next.revoked
+	next.revoked = false
+	rename := renaming(in.Objects, &next)
+	given := map[string]bool{}
+	began := time.Now()
+	for i := range in.Objects {
+		d := &in.Objects[i]
+		given[d.ID] = true
+		was := next.find(d.ID)
+		if d.Shared {
+			s, err := r.shared(d.ID)
+			if err != nil {
+				return err
+			}
+			if s != nil && s.reading == r.n {
+				continue
+			}
+			if was = nil; s != nil {
+				was = &s.objects[0]
+			}
+		}
+		now, kind, err := r.version(d, was, rename)
+		var refusal *build.Refusal
+		if errors.As(err, &refusal) {
+			// What follows may refer to it, and would dangle.
+			r.refuse(in.Position, refusal)
+			for _, rest := range in.Objects[i:] {
+				given[rest.ID] = true
+			}
+			break
+		}
+		if err == nil {
+			err = r.store(d, &next, now, kind)
+		}
+		if err != nil {
+			return err
+		}
+		changed = changed || kind != same && !d.Shared
+	}
+	r.Built += time.Since(began)
+	for i := range next.objects {
+		if o := &next.objects[i]; !given[o.id] && !o.revoked && !o.versionless {
+			if err := r.revokeObject(o); err != nil {
+				return err
+			}
+			changed = true
+		}
+	}
+	if !changed {
+		r.Unchanged++
+		return r.see(in.Key)
+	}
+	if err := r.b.Set(key(kindRow, r.feed, in.Key), next.append(nil), nil); err != nil {
+		return err
+	}
+	return r.see(in.Key)
+}
+
+// store puts what is new or changed into the outbox and the ledger.
+func (r *Reading) store(d *source.Draft, next *row, now object, kind change) error {
+	if kind != same {
+		version := ""
+		if !now.versionless {
+			version = time.UnixMilli(now.modified).UTC().Format(stampFormat)
+		}
+		if err := r.s.put(r.b, r.feed, generationID(d.ID, now.generation), version, now.raw); err != nil {
+			return err
+		}
+		if kind == fresh {
+			r.New++
+		} else {
+			r.Changed++
+		}
+	}
+	if d.Shared {
+		return r.b.Set(key(kindShared, r.feed, d.ID), (&row{reading: r.n, objects: []object{now}}).append(nil), nil)
+	}
+	if was := next.find(d.ID); was != nil {
+		*was = now
+	} else {
+		next.objects = append(next.objects, now)
+	}
+	return nil
+}
+
+type change int
+
+const (
+	same change = iota
+	fresh
+	newer
+)
+
+// version builds a draft: with its last version, to see whether it is the same,
+// and with a later one if it is not.
+func (r *Reading) version(d *source.Draft, was *object, rename func([]byte) []byte) (object, change, error) {
+	build := func(created, modified int64) ([]byte, error) {
+		raw, err := d.Build(source.Version{Created: time.UnixMilli(created).UTC(), Modified: time.UnixMilli(modified).UTC()})
+		if err == nil && !d.Versionless && !d.Shared {
+			raw = rename(raw)
+		}
+		return raw, err
+	}
+	now, said := r.s.now().UnixMilli(), int64(0)
+	if !d.Modified.IsZero() {
+		said = d.Modified.UnixMilli()
+	}
+	o := object{id: d.ID, versionless: d.Versionless, created: now}
+	if was != nil && was.revoked {
+		o.generation = was.generation + 1
+		o.created, o.modified = max(now, was.modified+1), 0
+		o.modified = o.created
+	} else if was != nil {
+		o.generation = was.generation
+		raw, err := build(was.created, was.modified)
+		if err != nil {
+			return o, same, err
+		}
+		if bytes.Equal(raw, was.raw) {
+			return *was, same, nil
+		}
+		o.created, o.modified = was.created, said
+		if o.modified <= was.modified {
+			o.modified = max(now, was.modified+1)
+		}
+	} else {
+		if !d.Created.IsZero() {
+			o.created = d.Created.UnixMilli()
+		}
+		o.modified = max(o.created, said)
+	}
+	raw, err := build(o.created, o.modified)
+	o.raw = raw
+	if was == nil || was.revoked {
+		return o, fresh, err
+	}
+	return o, newer, err
+}
+
+// renaming puts the ids of later lives in place of the source's.
+func renaming(drafts []source.Draft, known *row) func([]byte) []byte {
+	var pairs [][2][]byte
+	for i := range drafts {
+		o := known.find(drafts[i].ID)
+		if o == nil || drafts[i].Shared {
+			continue
+		}
+		generation := o.generation
+		if o.revoked {
+			generation++
+		}
+		if generation > 0 {
+			pairs = append(pairs, [2][]byte{[]byte(`"` + o.id + `"`), []byte(`"` + generationID(o.id, generation) + `"`)})
+		}
+	}
+	return func(raw []byte) []byte {
+		for _, p := range pairs {
+			raw = bytes.ReplaceAll(raw, p[0], p[1])
+		}
+		return raw
+	}
+}
+
+func (r *Reading) shared(id string) (*row, error) {
+	b, err := get(r.b, key(kindShared, r.feed, id))
+	if b == nil || err != nil {
+		return nil, err
+	}
+	rec, err := parseRow(b)
+	if err != nil || len(rec.objects) != 1 {
+		return nil, errors.Join(err, errRecord)
+	}
+	return &rec, nil
+}
+
+// see notes that a row is in the list. Of events there is no such thing.
+func (r *Reading) see(k string) error {
+	if !r.rules.Whole {
+		return nil
+	}
+	return r.b.Set(key(kindSeen, r.feed, k), seen{reading: r.n}.bytes(), nil)
+}
+
+// unchanged sees all rows whose keys begin with k.
+func (r *Reading) unchanged(k string) error {
+	if !r.rules.Whole {
+		return nil
+	}
+	if err := r.Flush(); err != nil {
+		return err
+	}
+	prefix := key(kindSeen, r.feed, k)
+	return scan(r.s.db, prefix, after(prefix), func(at, _ []byte) error {
+		r.Unchanged++
+		return r.b.Set(at, seen{reading: r.n}.bytes(), nil)
+	})
+}
+
+// revokeRow revokes what was published of a row.
+func (r *Reading) revokeRow(k string, old row) error {
+	for i := range old.objects {
+		if o := &old.objects[i]; !o.versionless && !o.revoked {
+			if err := r.revokeObject(o); err != nil {
+				return err
+			}
+		}
+	}
+	old.revoked = true
+	return errors.Join(r.b.Set(key(kindRow, r.feed, k), old.append(nil), nil), r.b.Delete(key(kindSeen, r.feed, k), nil))
+}
+
+func (r *Reading) revokeObject(o *object) error {
+	o.modified = max(r.s.now().UnixMilli(), o.modified+1)
+	at := time.UnixMilli(o.modified).UTC()
+	raw, err := revoke(o.raw, at)
+	if err != nil {
+		return fmt.Errorf("revoking %s: %w", o.id, err)
+	}
+	o.raw, o.revoked = nil, true // it is never compared or revoked again
+	r.Revoked++
+	return r.s.put(r.b, r.feed, generationID(o.id, o.generation), at.Format(stampFormat), raw)
+}
+
+// Flush makes what was taken in durable.
+func (r *Reading) Flush() error {
+	if r.b.Empty() {
+		return nil
+	}
+	if err := r.b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("writing the outbox: %w", err)
+	}
+	err := r.b.Close()
+	r.b, r.held = r.s.db.NewIndexedBatch(), 0
+	return err
+}
+
+// Fail ends a reading that did not come to its end: what was taken in stands,
+// and nothing is concluded from what was not.
+func (r *Reading) Fail(why error) error {
+	if err := r.Flush(); err != nil {
+		return err
+	}
+	return errors.Join(r.b.Close(), r.s.Update(r.feed, func(f *Feed) { f.Failure, f.Reason = r.s.now().UTC(), why.Error() }))
+}
+
+// Complete ends a reading that came to its end: rows that left the list are
+// revoked once their grace is over. note changes what is known of the feed, in
+// the same moment; it may be nil.
+func (r *Reading) Complete(note func(*Feed)) error {
+	if err := r.Flush(); err != nil {
+		return err
+	}
+	if r.rules.Whole {
+		if err := r.leave(); err != nil {
+			return err
+		}
+	}
+	f, err := r.s.Feed(r.feed)
+	if err != nil {
+		return err
+	}
+	f.Success, f.Reason, f.Failure, f.Shrunk, f.Waiting = r.s.now().UTC(), "", time.Time{}, r.Shrunk, r.Gone > 0
+	if note != nil {
+		note(&f)
+	}
+	if r.Shrunk != nil {
+		// The list must be read in full again when an operator accepts it.
+		f.ETag, f.Modified = "", ""
+	}
+	b, err := json.Marshal(&f)
+	if err == nil {
+		err = r.b.Set(key(kindFeed, r.feed, ""), b, nil)
+	}
+	return errors.Join(err, r.Flush(), r.b.Close())
+}
+
+// leave looks for rows that were not in this reading.
+func (r *Reading) leave() error {
+	live, left := 0, 0
+	prefix := key(kindSeen, r.feed, "")
+	each := func(fn func(k string, s seen) error) error {
+		return scan(r.s.db, prefix, after(prefix), func(k, v []byte) error {
+			s, err := parseSeen(v)
+			if err != nil {
+				return err
+			}
+			return fn(string(k[len(prefix):]), s)
+		})
+	}
+	if err := each(func(_ string, s seen) error {
+		if s.left.IsZero() {
+			live++
+			if s.reading != r.n {
+				left++
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if !r.rules.AcceptShrink && live >= r.rules.ShrinkRows && left*100 > live*r.rules.ShrinkPercent {
+		r.Shrunk = &Shrunk{Left: left, Of: live}
+		return nil
+	}
+	return each(func(k string, s seen) error {
+		if s.reading == r.n {
+			return nil
+		}
+		return r.gone(k, s)
+	})
+}
+
+// gone begins the grace of a row, or ends it.
+func (r *Reading) gone(k string, s seen) error {
+	now := r.s.now().UTC()
+	if s.left.IsZero() {
+		s.left = now
+	}
+	if now.Sub(s.left) < r.rules.Grace {
+		r.Gone++
+		return r.b.Set(key(kindSeen, r.feed, k), s.bytes(), nil)
+	}
+	b, err := get(r.b, key(kindRow, r.feed, k))
+	if err != nil || b == nil {
+		return errors.Join(err, r.b.Delete(key(kindSeen, r.feed, k), nil))
+	}
+	old, err := parseRow(b)
+	if err != nil {
+		return err
+	}
+	if err := r.revokeRow(k, old); err != nil {
+		return err
+	}
+	if r.b.Len() > 4<<20 {
+		return r.Flush()
+	}
+	return nil
+}

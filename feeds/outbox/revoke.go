@@ -1,0 +1,71 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// stampFormat is that of STIX 2.1 §3.2: to the millisecond.
+const stampFormat = "2006-01-02T15:04:05.000Z"
+
+// revoke writes raw anew as a version that revokes the object (STIX 2.1 §3.6):
+// every byte as it was, but for modified and revoked.
+func revoke(raw []byte, modified time.Time) ([]byte, error) {
+	type span struct{ from, to int }
+	var at, revoked *span
+	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		member := name.String()
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		end := int(d.InputOffset())
+		switch member {
+		case "modified":
+			at = &span{end - len(v), end}
+		case "revoked":
+			revoked = &span{end - len(v), end}
+		}
+	}
+	if at == nil {
+		return nil, errors.New("it has no modified, and cannot be revoked")
+	}
+	stamp := `"` + modified.UTC().Format(stampFormat) + `"`
+	var out []byte
+	switch {
+	case revoked == nil:
+		out = append(append(append(out, raw[:at.from]...), stamp...), `,"revoked":true`...)
+		return append(out, raw[at.to:]...), nil
+	case revoked.from > at.from:
+		out = append(append(append(out, raw[:at.from]...), stamp...), raw[at.to:revoked.from]...)
+		return append(append(out, "true"...), raw[revoked.to:]...), nil
+	}
+	out = append(append(append(out, raw[:revoked.from]...), "true"...), raw[revoked.to:at.from]...)
+	return append(append(out, stamp...), raw[at.to:]...), nil
+}
+
+// generations is the namespace of the ids of rows that came back.
+var generations = uuid.MustParse("7f2a6c0e-5b0e-4a5b-9b0c-3f7d6a0d91c4")
+
+// generationID is the id that an object has in a later life of its row.
+func generationID(id string, generation uint64) string {
+	if generation == 0 {
+		return id
+	}
+	typ, _, _ := strings.Cut(id, "--")
+	name := append([]byte(id), byte(generation>>24), byte(generation>>16), byte(generation>>8), byte(generation))
+	return typ + "--" + uuid.NewSHA1(generations, name).String()
+}

@@ -1,0 +1,226 @@
+package outbox
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options of a Store.
+type Options struct {
+	// FS replaces the file system in tests.
+	FS vfs.FS
+	// Now replaces the clock in tests.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Store is the ledger and the outbox of all feeds of one daemon, in one folder.
+// Its methods are safe for concurrent use; of one feed there is one Reading at a
+// time.
+type Store struct {
+	db  *pebble.DB
+	now func() time.Time
+
+	mu   sync.Mutex
+	next uint64 // number of the next item of any feed
+	// first is the number of a feed's oldest item when it was looked for last:
+	// before it are only the traces of what was settled, which take long to pass.
+	first map[string]uint64
+}
+
+// Kinds of keys. Each is followed by the feed's name, a zero byte, and the rest.
+const (
+	kindFeed     = 'f' // state of the feed, JSON
+	kindRow      = 'r' // row key: what was published of it
+	kindSeen     = 's' // row key: when it was seen, and since when it is not there
+	kindShared   = 'h' // object id: what was published of it
+	kindRevision = 'v' // key: the source's revision
+	kindItem     = 'o' // number: an item of the outbox
+	kindContent  = 'c' // hash of a file that was read
+)
+
+// Open opens the store in a folder, which is made if need be and belongs to one
+// process at a time.
+func Open(dir string, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	db, err := pebble.Open(dir, &pebble.Options{FS: o.FS, FormatMajorVersion: pebble.FormatTableFormatV6, MemTableSize: 16 << 20, Logger: pebbleLog{o.Logger}})
+	if err != nil {
+		return nil, fmt.Errorf("opening the outbox in %s: %w", dir, err)
+	}
+	s := &Store{db: db, now: o.Now, first: map[string]uint64{}}
+	if err := s.findNext(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// Close writes out what is in memory.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("closing the outbox: %w", err)
+	}
+	return nil
+}
+
+// findNext continues the numbers after the last that is waiting: those before
+// it may be given again once they are settled.
+func (s *Store) findNext() error {
+	return scan(s.db, []byte{kindItem}, []byte{kindItem + 1}, func(k, _ []byte) error {
+		s.next = max(s.next, binary.BigEndian.Uint64(k[len(k)-8:])+1)
+		return nil
+	})
+}
+
+// Feed is what is known of a feed as a whole.
+type Feed struct {
+	// Reading numbers its readings from 1.
+	Reading uint64 `json:"reading"`
+	// Success is when a reading was complete last, and Failure when one was not,
+	// with the reason; zero if never.
+	Success time.Time `json:"success,omitzero"`
+	Failure time.Time `json:"failure,omitzero"`
+	Reason  string    `json:"reason,omitempty"`
+	// ETag and Modified are the validators of the document that was read last to
+	// its end (RFC 9110 §8.8), of the address From.
+	ETag     string `json:"etag,omitempty"`
+	Modified string `json:"last_modified,omitempty"`
+	From     string `json:"from,omitempty"`
+	// Waiting tells that rows left, and their grace is not over.
+	Waiting bool `json:"waiting,omitempty"`
+	// Shrunk holds back revocations: so many rows of a list left at once that an
+	// operator has to say that it is meant.
+	Shrunk *Shrunk `json:"shrunk,omitempty"`
+}
+
+// Shrunk counts the rows that left at once.
+type Shrunk struct {
+	Left int `json:"left"`
+	Of   int `json:"of"`
+}
+
+// Feed returns what is known of a feed, the zero Feed if nothing is.
+func (s *Store) Feed(name string) (f Feed, err error) {
+	b, err := get(s.db, key(kindFeed, name, ""))
+	if err == nil && b != nil {
+		err = json.Unmarshal(b, &f)
+	}
+	return f, err
+}
+
+// Update changes what is known of a feed.
+func (s *Store) Update(name string, change func(*Feed)) error {
+	f, err := s.Feed(name)
+	if err != nil {
+		return err
+	}
+	change(&f)
+	b, err := json.Marshal(&f)
+	if err != nil {
+		return err
+	}
+	return s.db.Set(key(kindFeed, name, ""), b, pebble.Sync)
+}
+
+// Known returns the revision that a key was read in last.
+func (s *Store) Known(feed, k string) (revision int64, ok bool) {
+	b, err := get(s.db, key(kindRevision, feed, k))
+	if err != nil || len(b) != 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(b)), true
+}
+
+// HasRead reports whether a file of this content was read to its end, and Read
+// notes that it was.
+func (s *Store) HasRead(feed string, hash []byte) (bool, error) {
+	b, err := get(s.db, key(kindContent, feed, string(hash)))
+	return b != nil, err
+}
+
+// NoteRead remembers that a file of this content was read to its end.
+func (s *Store) NoteRead(feed string, hash []byte) error {
+	return s.db.Set(key(kindContent, feed, string(hash)), []byte{1}, pebble.Sync)
+}
+
+func key(kind byte, feed, rest string) []byte {
+	k := make([]byte, 0, len(feed)+len(rest)+2)
+	k = append(append(k, kind), feed...)
+	return append(append(k, 0), rest...)
+}
+
+// after is the first key behind all that begin with prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// get returns a copy of a value, nil if there is none.
+func get(r pebble.Reader, k []byte) ([]byte, error) {
+	v, closer, err := r.Get(k)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v = append([]byte{}, v...)
+	return v, closer.Close()
+}
+
+// scan calls fn with the keys from lower on and below upper, until it returns
+// io.EOF. Key and value are good only during the call.
+func scan(r pebble.Reader, lower, upper []byte, fn func(k, v []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err == nil {
+			err = fn(it.Key(), v)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+	}
+	return it.Close()
+}
+
+type pebbleLog struct{ log *slog.Logger }
+
+func (l pebbleLog) Infof(format string, args ...any) {
+	l.log.Debug("outbox: " + fmt.Sprintf(format, args...))
+}
+func (l pebbleLog) Errorf(format string, args ...any) {
+	l.log.Error("outbox: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: Pebble calls it where it cannot go on.
+func (l pebbleLog) Fatalf(format string, args ...any) {
+	panic(fmt.Errorf("outbox: "+format, args...))
+}

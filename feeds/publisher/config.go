@@ -1,0 +1,238 @@
+// Package publisher is a CERT's publisher daemon: it reads feeds on schedules and
+// from folders, keeps what became of them in feeds/outbox, and publishes it.
+package publisher
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/selat-hub/selat/feeds/build"
+	"github.com/selat-hub/selat/feeds/source"
+	"github.com/selat-hub/selat/stix"
+)
+
+// Config is the file feeds.yaml. Paths in it are relative to the file.
+type Config struct {
+	Credentials string           `yaml:"credentials"`
+	Hub         string           `yaml:"hub"`
+	State       string           `yaml:"state"`
+	Identity    string           `yaml:"identity"`
+	Namespace   string           `yaml:"namespace"`
+	Metrics     string           `yaml:"metrics"`
+	Feeds       map[string]*Feed `yaml:"feeds"`
+}
+
+// Feed is one feed. Exactly one of URL, File, Folder and TAXII says where it is.
+type Feed struct {
+	Name   string `yaml:"-"`
+	Format string `yaml:"format"`
+
+	URL    string `yaml:"url"`
+	File   string `yaml:"file"`
+	Folder string `yaml:"folder"`
+	TAXII  *TAXII `yaml:"taxii"`
+
+	Every Duration `yaml:"every"`
+	At    string   `yaml:"at"` // HH:MM in UTC, once a day
+
+	To         []string `yaml:"to"`
+	TLP        string   `yaml:"tlp"`
+	Unmarked   string   `yaml:"unmarked"`
+	Confidence *int     `yaml:"confidence"`
+	ValidFor   Duration `yaml:"valid_for"`
+
+	Whole         *bool    `yaml:"whole"`
+	Grace         Duration `yaml:"grace"`
+	ShrinkPercent int      `yaml:"shrink_percent"`
+	ShrinkRows    int      `yaml:"shrink_rows"`
+
+	Auth         *Auth    `yaml:"auth"`
+	Proxy        string   `yaml:"proxy"`
+	MaxBytes     int64    `yaml:"max_bytes"`
+	Timeout      Duration `yaml:"timeout"`
+	InsecureHTTP bool     `yaml:"insecure_http"`
+
+	Kind    string   `yaml:"kind"`
+	Report  string   `yaml:"report"`
+	Mapping *Mapping `yaml:"mapping"`
+
+	format        source.Format
+	tlp, unmarked stix.Level
+}
+
+// Auth sends the content of a file of mode 0600 as a header.
+type Auth struct {
+	Header string `yaml:"header"`
+	Prefix string `yaml:"prefix"`
+	File   string `yaml:"file"`
+}
+
+// TAXII is a collection of a TAXII 2.1 server.
+type TAXII struct {
+	URL          string `yaml:"url"`
+	Collection   string `yaml:"collection"`
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file"`
+	TokenFile    string `yaml:"token_file"`
+	CA           string `yaml:"ca"`
+}
+
+// Mapping is source.Mapping.
+type Mapping struct {
+	Columns   map[string]string     `yaml:"columns"`
+	Kind      build.Kind            `yaml:"kind"`
+	Kinds     map[string]build.Kind `yaml:"kinds"`
+	Delimiter string                `yaml:"delimiter"`
+	Comment   string                `yaml:"comment"`
+	NoHeader  bool                  `yaml:"no_header"`
+}
+
+// Duration is written as 15m, 24h or 30d.
+type Duration time.Duration
+
+// UnmarshalYAML reads it.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	text, days := strings.CutSuffix(n.Value, "d")
+	if days {
+		text += "h"
+	}
+	v, err := time.ParseDuration(text)
+	if days {
+		v *= 24
+	}
+	if err != nil || v < 0 {
+		return fmt.Errorf("line %d: %q is no duration such as 15m, 24h or 30d", n.Line, n.Value)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Load reads a configuration, and refuses what it does not know.
+func Load(file string) (*Config, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	c := &Config{State: "feeds-state"}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		text := strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "in type publisher.Config", "there", "in type publisher.Feed", "of a feed").Replace(err.Error())
+		return nil, fmt.Errorf("reading the configuration: %s: %s", file, text)
+	}
+	if err := c.settle(filepath.Dir(file)); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+func (c *Config) settle(dir string) error {
+	in := func(paths ...*string) {
+		for _, p := range paths {
+			if *p != "" && !filepath.IsAbs(*p) {
+				*p = filepath.Join(dir, *p)
+			}
+		}
+	}
+	in(&c.Credentials, &c.State)
+	if len(c.Feeds) == 0 {
+		return errors.New("there is no feed in it: `selat feed init FORMAT` writes one")
+	}
+	for name, f := range c.Feeds {
+		if f == nil {
+			return fmt.Errorf("feeds.%s: it is empty", name)
+		}
+		f.Name = name
+		in(&f.File, &f.Folder)
+		if f.Auth != nil {
+			in(&f.Auth.File)
+		}
+		if f.TAXII != nil {
+			in(&f.TAXII.PasswordFile, &f.TAXII.TokenFile, &f.TAXII.CA)
+		}
+		if err := f.check(c); err != nil {
+			return fmt.Errorf("feeds.%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (f *Feed) check(c *Config) (err error) {
+	if f.Name == "" || strings.Trim(f.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || f.Name[0] == '.' {
+		return errors.New("a feed's name has small letters, digits, - _ and . only")
+	}
+	if f.TAXII != nil && f.Format == "" {
+		f.Format = "stix"
+	}
+	if f.format, err = source.Lookup(f.Format); err != nil {
+		return err
+	}
+	places := 0
+	for _, set := range []bool{f.URL != "", f.File != "", f.Folder != "", f.TAXII != nil} {
+		if set {
+			places++
+		}
+	}
+	switch {
+	case places != 1:
+		return errors.New("say where it is: one of url, file, folder and taxii")
+	case f.TAXII != nil && f.Format != "stix":
+		return errors.New("what TAXII gives is stix")
+	case f.Every > 0 && f.At != "":
+		return errors.New("say either every or at")
+	case f.Auth != nil && (f.Auth.Header == "" || f.Auth.File == ""):
+		return errors.New("auth needs header and file")
+	case f.ShrinkPercent < 0 || f.ShrinkPercent > 100 || f.ShrinkRows < 0:
+		return errors.New("shrink_percent is 1 to 100, and shrink_rows a number of rows")
+	}
+	if f.At != "" {
+		if _, err := time.Parse("15:04", f.At); err != nil {
+			return fmt.Errorf("at: %q is no time such as 03:30 (UTC)", f.At)
+		}
+	}
+	f.tlp = f.format.Level
+	if f.TLP != "" {
+		if f.tlp, err = stix.ParseLevel(f.TLP); err != nil {
+			return fmt.Errorf("tlp: %w", err)
+		}
+	}
+	if f.Unmarked != "" {
+		if f.unmarked, err = stix.ParseLevel(f.Unmarked); err != nil {
+			return fmt.Errorf("unmarked: %w", err)
+		}
+	}
+	_, err = f.source(c, nil)
+	return err
+}
+
+// source makes the source of the feed.
+func (f *Feed) source(c *Config, known func(string) (int64, bool)) (source.Source, error) {
+	o := source.Config{Kind: build.Kind(f.Kind), Report: f.Report, Known: known,
+		Maker: build.Maker{Feed: f.Name, Identity: c.Identity, Namespace: c.Namespace, Level: f.tlp, Confidence: f.Confidence, ValidFor: time.Duration(f.ValidFor)}}
+	if f.Mapping != nil {
+		o.Mapping = source.Mapping(*f.Mapping)
+	}
+	if o.Confidence == nil && f.format.Confidence > 0 {
+		o.Confidence = &f.format.Confidence
+	}
+	if f.ValidFor == 0 {
+		o.ValidFor = f.format.ValidFor
+	}
+	return f.format.New(o)
+}
+
+// whole tells whether a reading is all of the list.
+func (f *Feed) whole() bool {
+	if f.Whole != nil {
+		return *f.Whole
+	}
+	return f.format.Whole && f.Folder == ""
+}

@@ -1,0 +1,45 @@
+package publisher
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of a daemon.
+type metrics struct {
+	objects, rows, refused *prometheus.CounterVec
+	depth, age, success    *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_feed_" + name, Help: help}, labels)
+		r.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "selat_feed_" + name, Help: help}, []string{"feed"})
+		r.MustRegister(g)
+		return g
+	}
+	return &metrics{
+		objects: counter("objects_total", "Objects the hub answered for.", "feed", "outcome", "code"),
+		rows:    counter("rows_total", "Rows read.", "feed"),
+		refused: counter("rows_refused_total", "Rows that became nothing.", "feed", "code"),
+		depth:   gauge("outbox_objects", "Objects that wait for the hub."),
+		age:     gauge("outbox_oldest_timestamp_seconds", "Since when the oldest of them waits; 0 for none."),
+		success: gauge("last_success_timestamp_seconds", "When the feed was last read to its end."),
+	}
+}
+
+func (m *metrics) object(feed, outcome, code string) {
+	m.objects.WithLabelValues(feed, outcome, code).Inc()
+}
+
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}

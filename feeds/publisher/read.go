@@ -1,0 +1,197 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/feeds/fetch"
+	"github.com/selat-hub/selat/feeds/outbox"
+	"github.com/selat-hub/selat/feeds/source"
+	taxii "github.com/selat-hub/selat/feeds/taxii/client"
+)
+
+// read reads a feed once. Inputs of a folder are readings of their own.
+func (p *Publisher) read(ctx context.Context, f *Feed, sum *Result) error {
+	src, err := f.source(p.config, func(key string) (int64, bool) { return p.store.Known(f.Name, key) })
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.TAXII != nil:
+		return p.readTAXII(ctx, f, src, sum)
+	case f.Folder != "":
+		return p.readFolder(ctx, f, src, sum)
+	case f.File != "":
+		return p.readFile(ctx, f, src, f.File, sum)
+	}
+	return p.readURL(ctx, f, src, sum)
+}
+
+func (p *Publisher) readURL(ctx context.Context, f *Feed, src source.Source, sum *Result) error {
+	o := fetch.Options{URL: f.URL, Proxy: f.Proxy, Bytes: f.MaxBytes, Timeout: time.Duration(f.Timeout), InsecureHTTP: f.InsecureHTTP}
+	if f.Auth != nil {
+		o.Header, o.Prefix, o.SecretFile = f.Auth.Header, f.Auth.Prefix, f.Auth.File
+	}
+	web, err := fetch.NewWeb(o)
+	if err != nil {
+		return err
+	}
+	defer web.Close()
+	known, err := p.store.Feed(f.Name)
+	if err != nil {
+		return err
+	}
+	at := fetch.Validators{}
+	// While rows wait for their grace the list is read in full, so that it ends.
+	if known.From == f.URL && !p.options.AcceptShrink && !known.Waiting {
+		at = fetch.Validators{ETag: known.ETag, Modified: known.Modified}
+	}
+	doc, err := web.Get(ctx, at)
+	if errors.Is(err, fetch.ErrUnchanged) {
+		sum.NotModified = true
+		return p.store.Update(f.Name, func(s *outbox.Feed) { s.Success, s.Failure, s.Reason = p.now().UTC(), time.Time{}, "" })
+	}
+	if err != nil {
+		return err
+	}
+	err = p.reading(ctx, f, src, doc.Input, sum, func(s *outbox.Feed) {
+		s.From, s.ETag, s.Modified = f.URL, doc.Validators.ETag, doc.Validators.Modified
+	})
+	return errors.Join(err, doc.Close())
+}
+
+func (p *Publisher) readFile(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
+	doc, err := fetch.File(name, f.MaxBytes)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.reading(ctx, f, src, doc.Input, sum, nil), doc.Close())
+}
+
+// reading takes in one input.
+func (p *Publisher) reading(ctx context.Context, f *Feed, src source.Source, in source.Input, sum *Result, note func(*outbox.Feed)) error {
+	r, err := p.store.Begin(f.Name, p.rules(f))
+	if err != nil {
+		return err
+	}
+	err = src.Read(ctx, in, func(row source.Row) error {
+		if r.Rows%1000 == 999 && p.options.Progress != nil {
+			p.options.Progress(f.Name, r.Rows+1)
+		}
+		return r.Row(row)
+	})
+	if err != nil {
+		err = errors.Join(err, r.Fail(err))
+	} else {
+		err = r.Complete(note)
+	}
+	p.counted(f, &r.Count, sum)
+	return err
+}
+
+func (p *Publisher) rules(f *Feed) outbox.Rules {
+	return outbox.Rules{Whole: f.whole(), Grace: time.Duration(f.Grace), ShrinkPercent: f.ShrinkPercent, ShrinkRows: f.ShrinkRows, AcceptShrink: p.options.AcceptShrink}
+}
+
+func (p *Publisher) counted(f *Feed, c *outbox.Count, sum *Result) {
+	sum.Count.Add(c)
+	p.metrics.rows.WithLabelValues(f.Name).Add(float64(c.Rows))
+	for code, n := range c.Refused {
+		p.metrics.refused.WithLabelValues(f.Name, code).Add(float64(n))
+	}
+	if c.Shrunk != nil {
+		p.log.Error("a list shrank so much that nothing of it is revoked", "feed", f.Name, "left", c.Shrunk.Left, "of", c.Shrunk.Of,
+			"do", "look at the list; if it is right, stop the daemon and give `selat feed once "+f.Name+" --accept-shrink`")
+	}
+}
+
+// settleWait is between the two looks that a file must pass.
+const settleWait = 2 * time.Second
+
+func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, sum *Result) error {
+	folder := fetch.NewFolder(f.Folder)
+	if _, _, err := folder.Look(); err != nil {
+		return err
+	}
+	if err := p.wait(ctx, settleWait); err != nil {
+		return err
+	}
+	ready, _, err := folder.Look()
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, name := range ready {
+		if err := p.readOne(ctx, f, src, name, sum); err != nil {
+			all = errors.Join(all, fmt.Errorf("%s: %w", filepath.Base(name), err))
+		}
+	}
+	return all
+}
+
+// readOne reads a file of a folder, unless its content was read before.
+func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
+	hash, err := fetch.Hash(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if known, err := p.store.HasRead(f.Name, hash); known || err != nil {
+		return err
+	}
+	if err := p.readFile(ctx, f, src, name, sum); err != nil {
+		return err
+	}
+	return p.store.NoteRead(f.Name, hash)
+}
+
+// readTAXII goes on where it stopped. A page is in the outbox before the state
+// moves behind it.
+func (p *Publisher) readTAXII(ctx context.Context, f *Feed, src source.Source, sum *Result) error {
+	t := f.TAXII
+	c, err := taxii.New(taxii.Options{URL: t.URL, Username: t.User, PasswordFile: t.PasswordFile, TokenFile: t.TokenFile, CAFile: t.CA,
+		InsecureHTTP: f.InsecureHTTP, Timeout: time.Duration(f.Timeout), UserAgent: "selat/" + broker.Version(),
+		Notice: func(s string) { p.log.Info(s, "feed", f.Name) }})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	state, err := taxii.OpenState(filepath.Join(p.config.State, "taxii-"+f.Name+".json"))
+	if err != nil {
+		return err
+	}
+	col, err := c.Find(ctx, t.Collection)
+	if err != nil {
+		return err
+	}
+	r, err := p.store.Begin(f.Name, p.rules(f))
+	if err != nil {
+		return err
+	}
+	_, err = c.Poll(ctx, col, taxii.Query{Versions: []string{"all"}}, state, func(ctx context.Context, page *taxii.Page) error {
+		raws := make([][]byte, len(page.Objects))
+		for i := range page.Objects {
+			raws[i] = page.Objects[i].Raw
+		}
+		in := source.Input{Name: f.Name, Reader: bytes.NewReader(bytes.Join(raws, []byte("\n")))}
+		if err := src.Read(ctx, in, r.Row); err != nil {
+			return err
+		}
+		return r.Flush()
+	})
+	if err != nil {
+		err = errors.Join(err, r.Fail(err))
+	} else {
+		err = r.Complete(nil)
+	}
+	p.counted(f, &r.Count, sum)
+	return err
+}

@@ -1,0 +1,222 @@
+package publisher
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/feeds/outbox"
+	"github.com/selat-hub/selat/stix"
+)
+
+// Sizes of a submission.
+const (
+	sendObjects = 500
+	sendBytes   = 1 << 20
+)
+
+// Submitter takes submissions: a *client.Client. It answers in the end or gives
+// an error when ctx ends; an answer that says to come back later it takes care of
+// itself.
+type Submitter interface {
+	Submit(ctx context.Context, payload []byte, o client.SubmitOptions) (*api.Receipt, error)
+}
+
+// Sent counts objects the hub answered for.
+type Sent struct {
+	Accepted  int            `json:"accepted"`
+	Duplicate int            `json:"duplicate"`
+	Refused   int            `json:"refused"`
+	Codes     map[string]int `json:"codes,omitempty"`
+}
+
+// drain sends until the outbox of a feed is empty or ctx ends.
+func (p *Publisher) drain(ctx context.Context, f *Feed, sent *Sent) error {
+	for {
+		items, err := p.store.Next(f.Name, sendObjects, sendBytes)
+		if err != nil || len(items) == 0 {
+			return err
+		}
+		if err := p.send(ctx, f, items, sent); err != nil {
+			return err
+		}
+	}
+}
+
+// send submits items, and settles what the hub answered for.
+func (p *Publisher) send(ctx context.Context, f *Feed, items []outbox.Item, sent *Sent) error {
+	raws := make([][]byte, len(items))
+	for i := range items {
+		raws[i] = items[i].Raw
+	}
+	payload := stix.AppendBundle(nil, "bundle--"+uuid.NewString(), raws...)
+	r, err := p.hub.Submit(ctx, payload, client.SubmitOptions{To: f.To, Unmarked: f.unmarked})
+	if err != nil {
+		return fmt.Errorf("publishing %s: %w", f.Name, err)
+	}
+	if r.Retry {
+		return fmt.Errorf("publishing %s: the hub cannot take it now", f.Name)
+	}
+	told := r.Error == nil && len(r.Objects) > 0
+	if !told && len(items) > 1 && (r.Error == nil || strings.HasPrefix(r.Error.Code, "payload") || strings.HasPrefix(r.Error.Code, "too-many")) {
+		// Too much for one submission, or for its receipt.
+		half := len(items) / 2
+		return errors.Join(p.send(ctx, f, items[:half], sent), p.send(ctx, f, items[half:], sent))
+	}
+	if r.Error != nil && len(items) > 1 {
+		return fmt.Errorf("publishing %s: the hub refuses the whole submission: %w", f.Name, r.Error)
+	}
+	return p.settle(f, items, r, sent)
+}
+
+// settle sets aside what was refused, then takes all of it out of the outbox. A
+// crash between the two sends it again, which is refused again.
+func (p *Publisher) settle(f *Feed, items []outbox.Item, r *api.Receipt, sent *Sent) error {
+	lines := make([][]api.ObjectReceipt, len(items))
+	for _, l := range r.Objects {
+		if l.Object >= 0 && l.Object < len(items) {
+			lines[l.Object] = append(lines[l.Object], l)
+		}
+	}
+	for i := range items {
+		var refused *stix.Finding
+		outcome := api.Duplicate
+		if len(lines[i]) == 0 {
+			refused = cmp.Or(r.Error, &stix.Finding{Code: "unanswered", Message: "the receipt does not tell of it"})
+		}
+		for _, l := range lines[i] {
+			switch {
+			case l.Outcome == api.Refused && len(l.Findings) > 0:
+				refused = &l.Findings[0]
+			case l.Outcome == api.Refused:
+				refused = &stix.Finding{Code: "unknown"}
+			case l.Outcome == api.Accepted:
+				outcome = api.Accepted
+			}
+		}
+		switch {
+		case refused != nil:
+			if err := p.setAside(f.Name, &items[i], r, lines[i]); err != nil {
+				return err
+			}
+			sent.Refused++
+			if sent.Codes == nil {
+				sent.Codes = map[string]int{}
+			}
+			sent.Codes[refused.Code]++
+			p.metrics.object(f.Name, "refused", refused.Code)
+		case outcome == api.Accepted:
+			sent.Accepted++
+			p.metrics.object(f.Name, "accepted", "")
+		default:
+			sent.Duplicate++
+			p.metrics.object(f.Name, "duplicate", "")
+		}
+	}
+	return p.store.Settle(f.Name, items)
+}
+
+// Dead is an object that the hub refused, beside its receipt.
+type Dead struct {
+	Feed    string              `json:"feed"`
+	ID      string              `json:"id"`
+	Version string              `json:"version,omitempty"`
+	Error   *stix.Finding       `json:"error,omitempty"`
+	Lines   []api.ObjectReceipt `json:"objects,omitempty"`
+	File    string              `json:"file"`
+}
+
+func (p *Publisher) deadDir() string { return filepath.Join(p.config.State, "dead") }
+
+func (p *Publisher) setAside(feed string, it *outbox.Item, r *api.Receipt, lines []api.ObjectReceipt) error {
+	dir := filepath.Join(p.deadDir(), feed)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("setting %s aside: %w", it.ID, err)
+	}
+	name := filepath.Join(dir, strings.NewReplacer(":", "", "/", "_").Replace(it.ID))
+	if it.Version != "" {
+		name += "@" + strings.ReplaceAll(it.Version, ":", "")
+	}
+	d := Dead{Feed: feed, ID: it.ID, Version: it.Version, Error: r.Error, Lines: lines, File: name + ".json"}
+	b, err := json.MarshalIndent(&d, "", "  ")
+	if err == nil {
+		err = errors.Join(writeFile(name+".json", it.Raw), writeFile(name+".receipt.json", append(b, '\n')))
+	}
+	if err != nil {
+		return fmt.Errorf("setting %s aside: %w", it.ID, err)
+	}
+	return nil
+}
+
+// writeFile makes a file of mode 0600 have these bytes, all of them on disk.
+func writeFile(name string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// DeadLetters lists what was set aside.
+func (p *Publisher) DeadLetters() ([]Dead, error) {
+	files, err := filepath.Glob(filepath.Join(p.deadDir(), "*", "*.receipt.json"))
+	if err != nil {
+		return nil, err
+	}
+	var out []Dead
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		var d Dead
+		if err := json.Unmarshal(b, &d); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		d.File = strings.TrimSuffix(name, ".receipt.json") + ".json"
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// Retry puts what was set aside back into the outbox: the object of an id, or all
+// for an empty one.
+func (p *Publisher) Retry(id string) (n int, err error) {
+	dead, err := p.DeadLetters()
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range dead {
+		if id != "" && d.ID != id {
+			continue
+		}
+		raw, err := os.ReadFile(d.File)
+		if err != nil {
+			return n, err
+		}
+		if err := p.store.Put(d.Feed, d.ID, d.Version, raw); err != nil {
+			return n, err
+		}
+		if err := errors.Join(os.Remove(d.File), os.Remove(strings.TrimSuffix(d.File, ".json")+".receipt.json")); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
