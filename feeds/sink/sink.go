@@ -38,8 +38,9 @@ type File interface {
 	// Render writes the file for these entries, which come sorted by origin and
 	// id. What an entry has nothing of for this format is skipped and counted by
 	// reason, never an error: an error means that the file must not be used.
-	// now is the time to write into it where the format has one: that of the
-	// newest entry, so that equal entries make equal bytes.
+	// now is the time to write into it where the format has one: when what counts
+	// changed last. It never goes back, even if the newest entry leaves, and it
+	// stays while nothing changes, so that equal entries make equal bytes.
 	Render(ctx context.Context, w io.Writer, entries iter.Seq[Entry], now time.Time) (Count, error)
 }
 
@@ -56,6 +57,9 @@ type Count struct {
 	// Skipped counts the others by a short stable reason: "no-value",
 	// "unsupported-pattern", "allow-list".
 	Skipped map[string]int
+	// Withheld counts values, by the same reasons, that are not in the file though
+	// others of their entry are.
+	Withheld map[string]int
 }
 
 // Event is one change of what counts, for sinks that are told of events.

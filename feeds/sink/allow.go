@@ -1,0 +1,185 @@
+package sink
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/selat-hub/selat/stix/pattern"
+)
+
+// Allow is what a sink never writes, whatever is said of it: the reader's own
+// list of what must keep working.
+//
+// A domain on it stands for its subdomains, and for URLs and e-mail addresses
+// there. A network stands for its addresses. What would cover something on the
+// list is not written either: a network around an allowed address, a domain
+// above an allowed one. The nil list allows nothing.
+type Allow struct {
+	domains  map[string]bool // true of those on the list, false of those above them
+	networks map[netip.Prefix]bool
+	hashes   map[string]bool
+}
+
+// longestAllowLine is in bytes; a line has one value.
+const longestAllowLine = 4096
+
+// ReadAllow reads a list with one domain, address, network or hash a line. What
+// follows a # is a comment. A line that is none of these is an error that says
+// which, since a list that is only half understood would block what it is to
+// protect.
+func ReadAllow(r io.Reader) (*Allow, error) {
+	a := &Allow{domains: map[string]bool{}, networks: map[netip.Prefix]bool{}, hashes: map[string]bool{}}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, longestAllowLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		if n == 1 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if err := a.add(line); err != nil {
+			return nil, fmt.Errorf("line %d of the allow-list: %w", n, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("line %d of the allow-list: %w", n+1, err)
+	}
+	return a, nil
+}
+
+// Len is how many values are on the list.
+func (a *Allow) Len() int {
+	if a == nil {
+		return 0
+	}
+	n := len(a.networks) + len(a.hashes)
+	for _, listed := range a.domains {
+		if listed {
+			n++
+		}
+	}
+	return n
+}
+
+var domainPath = pattern.Path{Type: "domain-name", Steps: []pattern.Step{{Kind: pattern.Property, Name: "value"}}}
+
+func (a *Allow) add(line string) error {
+	if p, err := netip.ParsePrefix(line); err == nil {
+		if p != p.Masked() {
+			return fmt.Errorf("the network has bits beyond its prefix: write %s", p.Masked())
+		}
+		a.networks[plain(p)] = true
+		return nil
+	}
+	if ip, err := netip.ParseAddr(line); err == nil && ip.Zone() == "" {
+		a.networks[plain(netip.PrefixFrom(ip, ip.BitLen()))] = true
+		return nil
+	}
+	if isHash(line) {
+		a.hashes[strings.ToLower(line)] = true
+		return nil
+	}
+	name := strings.TrimPrefix(strings.TrimPrefix(line, "*"), ".")
+	kind, _, name := pattern.Read(domainPath, pattern.Value{Text: name})
+	if kind == pattern.DomainName {
+		a.domains[name] = true
+		for above := parent(name); above != ""; above = parent(above) {
+			a.domains[above] = a.domains[above]
+		}
+		return nil
+	}
+	if strings.Contains(line, "://") {
+		return errors.New("a URL is allowed by its host: write that alone")
+	}
+	return errors.New("this is no domain (in xn-- form), address, network or hash in hex")
+}
+
+// plain is an IPv4 network that is written as IPv6 maps it, in IPv4.
+func plain(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p
+}
+
+func parent(name string) string {
+	_, above, _ := strings.Cut(name, ".")
+	return above
+}
+
+func isHash(s string) bool {
+	switch len(s) {
+	case 32, 40, 64, 128:
+		return strings.Trim(s, "0123456789abcdefABCDEF") == ""
+	}
+	return false
+}
+
+func (a *Allow) has(v value) bool {
+	if a == nil {
+		return false
+	}
+	if p, ok := v.network(); ok {
+		return a.hasNetwork(plain(p))
+	}
+	switch v.kind {
+	case pattern.DomainName:
+		return a.hasDomain(v.text, true)
+	case pattern.EmailAddress:
+		return a.hasDomain(v.text[strings.LastIndexByte(v.text, '@')+1:], false)
+	case pattern.FileHash, pattern.CertificateHash:
+		return a.hashes[strings.ToLower(v.text)]
+	case pattern.URL:
+		u, err := url.Parse(v.text)
+		return err == nil && a.hasHost(u.Hostname())
+	}
+	return false
+}
+
+func (a *Allow) hasHost(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap().WithZone("")
+		return a.hasNetwork(netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return a.hasDomain(strings.TrimSuffix(strings.ToLower(host), "."), false)
+}
+
+// hasDomain reports whether the name or one above it is on the list, or, if it
+// would cover them, one below it.
+func (a *Allow) hasDomain(name string, covers bool) bool {
+	if listed, below := a.domains[name]; listed || below && covers {
+		return true
+	}
+	for name = parent(name); name != ""; name = parent(name) {
+		if a.domains[name] {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Allow) hasNetwork(p netip.Prefix) bool {
+	for bits := p.Bits(); bits >= 0; bits-- {
+		if around, err := p.Addr().Prefix(bits); err == nil && a.networks[around] {
+			return true
+		}
+	}
+	if p.IsSingleIP() {
+		return false
+	}
+	for allowed := range a.networks {
+		if p.Overlaps(allowed) {
+			return true
+		}
+	}
+	return false
+}

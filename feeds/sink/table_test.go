@@ -1,0 +1,107 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/selat-hub/selat/stix"
+)
+
+func TestTheTableHasWhatNamesNoVerdictToo(t *testing.T) {
+	text, count := render(t, fileOf(t, "csv", Settings{Allow: allowing(t, "cdn.bad.example")}), mixed()...)
+	for _, want := range []string{
+		",ipv4-address,203.0.113.66,asked\n", ",domain-name,not.example,excluded\n", ",domain-name,cdn.bad.example,decisive\n",
+		",ipv4-address,203.0.113.99,observed\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if count.Written != 10 || count.Lines != 14 {
+		t.Errorf("%+v", count)
+	}
+}
+
+func TestNoCellIsAFormula(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := entriesOf(6).Draw(t, "all")
+		text, count := render(t, csvTable{}, entries...)
+		all, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		if err != nil || len(all) != count.Lines+1 || strings.Count(text, "\n") != count.Lines+1 {
+			t.Fatal(len(all), count, err)
+		}
+		for _, row := range all {
+			for _, cell := range row {
+				if strings.HasPrefix(cell, "=") || strings.HasPrefix(cell, "+") || strings.HasPrefix(cell, "@") || strings.HasPrefix(cell, "-") {
+					t.Fatalf("%q", cell)
+				}
+			}
+		}
+	})
+}
+
+func TestTheDatabaseHasTheSameRows(t *testing.T) {
+	file := fileOf(t, "sqlite", Settings{})
+	bytes1, count := render(t, file, mixed()...)
+	if again, _ := render(t, file, mixed()...); again != bytes1 {
+		t.Error("equal entries make other bytes")
+	}
+	db, err := sql.Open("sqlite", write(t, "selat.sqlite", bytes1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	var origin string
+	if err := db.QueryRow("select count(*) from entries").Scan(&n); err != nil || n != count.Lines {
+		t.Error(n, count, err)
+	}
+	if err := db.QueryRow("select origin from entries where value = ?", "cdn.bad.example").Scan(&origin); err != nil || origin != "th" {
+		t.Error(origin, err)
+	}
+}
+
+func TestObjectsInAFolderHaveTheirBytes(t *testing.T) {
+	dir := t.TempDir()
+	bad := addressEntry(1, "203.0.113.10")
+	bad.ID = "../../etc/passwd"
+	entries := append(mixed(), bad)
+	count, err := stixFolder{}.Render(context.Background(), dir, slices.Values(entries), noon)
+	if err != nil || count.Written != 10 || count.Skipped[BadName] != 1 {
+		t.Fatal(count, err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "sg/indicator", entries[0].ID, "2026-08-20T100000Z.json"))
+	if err != nil || !bytes.Equal(got, entries[0].Object) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "sg/ipv4-addr/ipv4-addr--1.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABundleHasTheBytesOfItsObjects(t *testing.T) {
+	entries := mixed()[:9]
+	text, _ := render(t, stixBundle{}, entries...)
+	objects, err := stix.Split([]byte(text), stix.Limits{})
+	if err != nil || len(objects) != 9 || !json.Valid([]byte(text)) {
+		t.Fatal(len(objects), err)
+	}
+	for i, o := range objects {
+		if !bytes.Equal(o.Raw, entries[i].Object) {
+			t.Errorf("object %d has other bytes", i)
+		}
+	}
+	if none, _ := render(t, stixBundle{}); !json.Valid([]byte(none)) {
+		t.Errorf("%s", none)
+	}
+}
