@@ -51,6 +51,19 @@ func (c *Client) Receipts(ctx context.Context, objects []api.ObjectVersion) (*ap
 	return all, nil
 }
 
+// Recall orders that an object which this seat's member published be forgotten by
+// all who hold it. When it returns nobody receives the object any more, and the
+// order is on its way to whoever may have it. To recall again is no error.
+func (c *Client) Recall(ctx context.Context, r api.RecallRequest) (*api.Recalled, error) {
+	return ask[api.Recalled](ctx, c, "recalling", api.SubjectRecall, r)
+}
+
+// RecallStatus asks how far the recalls of an object of this seat's member have
+// come, the newest first.
+func (c *Client) RecallStatus(ctx context.Context, id string) (*api.RecallStatuses, error) {
+	return ask[api.RecallStatuses](ctx, c, "asking how a recall goes", api.SubjectRecallStatus, api.RecallStatusRequest{ID: id})
+}
+
 // SubmitOptions is what a submission says beside its objects.
 type SubmitOptions struct {
 	// To names the audience: one community, or for RED the members. Empty

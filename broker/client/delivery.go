@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,8 +31,8 @@ type Delivery struct {
 	// Unmarked says that the object carries no TLP marking and travels under
 	// Level because its submission or its member said so.
 	Unmarked bool
-	// Stream, Sequence and Index are its address: the message, and the
-	// position in it from 0.
+	// Stream, Sequence and Index are its address: the message that it was stored
+	// in, and the position in it from 0. They stay when neighbours are erased.
 	Stream   string
 	Sequence uint64
 	Index    int
@@ -67,6 +68,10 @@ func open(access *api.StreamAccess, msg jetstream.Msg) ([]Delivery, error) {
 	if err != nil {
 		added = meta.Timestamp.UTC()
 	}
+	first, indexes, err := stored(h, meta.Sequence.Stream, len(objects))
+	if err != nil {
+		return nil, fmt.Errorf("message %d of stream %s: %w", meta.Sequence.Stream, access.Name, err)
+	}
 	out := make([]Delivery, len(objects))
 	for i := range objects {
 		o := &objects[i]
@@ -74,12 +79,40 @@ func open(access *api.StreamAccess, msg jetstream.Msg) ([]Delivery, error) {
 			Object: o.Raw, ID: o.ID, Type: o.Type, Version: o.Version(), SHA256: o.Hash(),
 			Origin: origin(h, msg.Subject()), Audience: access.Audience, Level: access.Level,
 			Unmarked: h.Get(api.HeaderUnmarkedLevel) != "",
-			Stream:   access.Name, Sequence: meta.Sequence.Stream, Index: i,
-			Added:       added.Add(time.Duration(i) * time.Microsecond),
+			Stream:   access.Name, Sequence: first, Index: indexes[i],
+			Added:       added.Add(time.Duration(indexes[i]) * time.Microsecond),
 			Redelivered: meta.NumDelivered > 1,
 		}
 	}
 	return out, nil
+}
+
+// stored is the address that the objects of a message had when they were stored:
+// what is left of a message after some were erased stands elsewhere, and says so.
+func stored(h nats.Header, sequence uint64, objects int) (uint64, []int, error) {
+	indexes := make([]int, 0, objects)
+	text := h.Get(api.HeaderSequence)
+	if text == "" {
+		for i := range objects {
+			indexes = append(indexes, i)
+		}
+		return sequence, indexes, nil
+	}
+	first, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || first == 0 {
+		return 0, nil, fmt.Errorf("%s is no sequence", api.HeaderSequence)
+	}
+	for text := range strings.SplitSeq(h.Get(api.HeaderIndexes), ",") {
+		i, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || len(indexes) > 0 && int(i) <= indexes[len(indexes)-1] {
+			return 0, nil, fmt.Errorf("%s is no list of positions", api.HeaderIndexes)
+		}
+		indexes = append(indexes, int(i))
+	}
+	if len(indexes) != objects {
+		return 0, nil, fmt.Errorf("it holds %d objects and %s names %d", objects, api.HeaderIndexes, len(indexes))
+	}
+	return first, indexes, nil
 }
 
 // origin is the fourth token of cti.<audience>.<tlp>.<origin>.<type>.

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/selat-hub/selat/broker/api"
 )
 
 // What one stream may have on its way here: enough messages for a distant hub
@@ -31,7 +29,7 @@ const (
 // reader receives one stream.
 type reader struct {
 	sub     *subscription
-	access  api.StreamAccess
+	access  source
 	consume jetstream.ConsumeContext
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -43,7 +41,7 @@ type reader struct {
 	left   []jetstream.Msg // arrived too late to be handled
 }
 
-func (s *subscription) openReader(a api.StreamAccess, consumer string) (*reader, error) {
+func (s *subscription) openReader(a source, consumer string) (*reader, error) {
 	look, cancelLook := context.WithTimeout(s.ctx, openTimeout)
 	defer cancelLook()
 	c, err := s.js.Consumer(look, a.Name, consumer)
@@ -130,21 +128,33 @@ func (r *reader) receive(msg jetstream.Msg) {
 	}
 	s.hold(msg)
 	defer s.touch()
-	deliveries, err := open(&r.access, msg)
-	if err != nil {
-		// Never taken for handled: it comes again until someone mends it.
-		s.log.Error("a message cannot be read", "error", err)
-		s.finish(finished{msg: msg, delay: retryMax})
-		return
+	take := r.objects
+	if r.access.orders {
+		take = r.order
 	}
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.touch()
-	f, err := r.handle(msg, deliveries)
+	f, err := take(msg)
 	if err != nil {
 		s.fail(err)
 	}
 	s.finish(f)
+}
+
+// unreadable is never taken for handled: it comes again until someone mends it.
+func (r *reader) unreadable(msg jetstream.Msg, err error) finished {
+	r.sub.log.Error("a message cannot be read", "error", err)
+	return finished{msg: msg, delay: retryMax}
+}
+
+// objects handles a message of objects.
+func (r *reader) objects(msg jetstream.Msg) (finished, error) {
+	deliveries, err := open(&r.access.StreamAccess, msg)
+	if err != nil {
+		return r.unreadable(msg, err), nil
+	}
+	r.sub.turn.Lock()
+	defer r.sub.turn.Unlock()
+	r.sub.touch()
+	return r.handle(msg, deliveries)
 }
 
 // handle calls the handler for what is new in a message.
@@ -169,6 +179,10 @@ func (r *reader) handle(msg jetstream.Msg, deliveries []Delivery) (finished, err
 			r.left = append(r.left, msg)
 			return f, nil
 		}
+		if s.orders.covers(d) { // it may have been ordered since the message came
+			s.seen.unstarted(keys[i : i+1])
+			continue
+		}
 		d.Redelivered = s.seen.doubtful(keys[i], times)
 		if err := s.handler(s.work, *d); err != nil {
 			failed++
@@ -184,10 +198,15 @@ func (r *reader) handle(msg jetstream.Msg, deliveries []Delivery) (finished, err
 	f.ack = failed == 0
 	s.setFailing(address{r.access.Name, sequence(msg)}, failed > 0)
 	if failed > 0 {
-		b := backoff{base: retryBase, max: retryMax, failures: int(min(times-1, 16))}
-		f.delay = b.next()
+		f.delay = pause(times)
 	}
 	return f, nil
+}
+
+// pause is how long what failed rests before the hub sends it again.
+func pause(times uint64) time.Duration {
+	b := backoff{base: retryBase, max: retryMax, failures: int(min(times-1, 16))}
+	return b.next()
 }
 
 // attempts is how often the hub has sent a message, 1 or more.

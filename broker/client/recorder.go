@@ -23,6 +23,8 @@ type finished struct {
 	ack   bool
 	delay time.Duration
 	keep  bool
+	// then, when set, is called after that.
+	then func()
 }
 
 // finish hands a message to the recorder, and waits while that is behind.
@@ -85,6 +87,9 @@ func (s *subscription) recordGroup(group []finished) {
 			}
 		default:
 			s.giveBack(f.msg, f.delay)
+		}
+		if f.then != nil {
+			f.then()
 		}
 	}
 }

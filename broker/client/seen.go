@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,6 +36,11 @@ type seen interface {
 	// begin records that it did.
 	begun() (bool, error)
 	begin() error
+	// keepOrder records an order under a number, dropOrder lets go of it, and
+	// keptOrders tells all, by rising numbers. A replay forgets none of them.
+	keepOrder(n uint64, order []byte) error
+	dropOrder(n uint64) error
+	keptOrders(tell func(n uint64, order []byte) error) error
 	close() error
 }
 
@@ -47,6 +53,7 @@ var ErrStateInUse = errors.New("another subscription is using this state folder;
 var (
 	keyBegun  = []byte("begun")
 	keyFormat = []byte("format")
+	orderFrom = []byte("r") // and below seenFrom
 	seenFrom  = []byte("s")
 	seenTo    = []byte("t")
 	format    = []byte("selat-seen-1")
@@ -176,6 +183,33 @@ func (s *diskSeen) begun() (bool, error) {
 }
 
 func (s *diskSeen) begin() error { return s.set(keyBegun, []byte{1}) }
+
+func orderKey(n uint64) []byte { return binary.BigEndian.AppendUint64(orderFrom[:1:1], n) }
+
+func (s *diskSeen) keepOrder(n uint64, order []byte) error { return s.set(orderKey(n), order) }
+
+func (s *diskSeen) dropOrder(n uint64) error {
+	if err := s.db.Delete(orderKey(n), pebble.NoSync); err != nil {
+		return fmt.Errorf("writing the state: %w", err)
+	}
+	return nil
+}
+
+func (s *diskSeen) keptOrders(tell func(n uint64, order []byte) error) (err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: orderFrom, UpperBound: seenFrom})
+	if err != nil {
+		return fmt.Errorf("reading the state: %w", err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		if k := it.Key(); len(k) == len(orderFrom)+8 {
+			if err := tell(binary.BigEndian.Uint64(k[1:]), it.Value()); err != nil {
+				return err
+			}
+		}
+	}
+	return it.Error()
+}
 
 func (s *diskSeen) close() error {
 	var err error

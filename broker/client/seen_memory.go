@@ -70,4 +70,10 @@ func (m *memorySeen) begin() error {
 	return nil
 }
 
+func (m *memorySeen) keepOrder(uint64, []byte) error { return nil }
+
+func (m *memorySeen) dropOrder(uint64) error { return nil }
+
+func (m *memorySeen) keptOrders(func(uint64, []byte) error) error { return nil }
+
 func (m *memorySeen) close() error { return nil }

@@ -37,8 +37,20 @@ type SubscribeOptions struct {
 	// Replay forgets what was handled and goes back (or forward) to there.
 	Replay Start
 	// EveryPlace hands over an object once for each audience it came through,
-	// instead of once.
+	// instead of once. Who keeps objects needs it to know, when one is recalled
+	// from one audience, whether it is held through another.
 	EveryPlace bool
+	// OnRecall is told what is to be forgotten. It is never called while the
+	// handler is, is called again after a pause when it returned an error, and
+	// once it returned nil the order is acknowledged to the hub, which shows its
+	// origin that this seat has forgotten. Orders that leave this seat what it
+	// has (Keeps) are acknowledged without it. An order may be about an object
+	// that was never handed over, and the same may come again under another level.
+	//
+	// With or without OnRecall, an object that is covered by an order which has
+	// arrived is not handed over any more, and the orders that wait for the seat
+	// when Subscribe begins are taken before its first object.
+	OnRecall func(ctx context.Context, o api.RecallOrder) error
 	// Idle, when set, makes Subscribe return nil once it is connected, nothing
 	// was delivered for this long, and nothing is waiting.
 	Idle time.Duration
@@ -65,7 +77,7 @@ func (c *Client) Subscribe(ctx context.Context, handler Handler, o SubscribeOpti
 	}
 	s := &subscription{client: c, opts: o, handler: handler, log: c.log, readers: map[string]*reader{},
 		kick: make(chan struct{}, 1), done: make(chan finished, recorderQueue),
-		pending: map[key]struct{}{}, held: map[jetstream.Msg]struct{}{}, failing: map[address]struct{}{}}
+		ordered: make(chan struct{}, 1), pending: map[key]struct{}{}, held: map[jetstream.Msg]struct{}{}, failing: map[address]struct{}{}}
 	if s.js, err = jetstream.NewWithAPIPrefix(c.nc, api.APIPrefix); err != nil {
 		return fmt.Errorf("preparing to receive: %w", err)
 	}
@@ -77,6 +89,9 @@ func (c *Client) Subscribe(ctx context.Context, handler Handler, o SubscribeOpti
 		s.seen = disk
 	}
 	defer func() { err = errors.Join(err, s.seen.close()) }()
+	if s.orders, err = openOrders(s.seen); err != nil {
+		return err
+	}
 	me, err := c.Whoami(ctx)
 	if err != nil {
 		return quietly(ctx, err)
@@ -120,10 +135,12 @@ type subscription struct {
 	log       *slog.Logger
 	js        jetstream.JetStream
 	seen      seen
+	orders    *orders
 	pullBytes int
 
 	readers map[string]*reader // of the supervisor alone
 	kick    chan struct{}      // look at the streams now
+	ordered chan struct{}      // an order was handled
 	done    chan finished      // to the recorder
 	fail    context.CancelCauseFunc
 	ctx     context.Context // ends with Subscribe's, or with fail
@@ -188,7 +205,7 @@ func (s *subscription) grace(ctx context.Context, endWork context.CancelFunc) {
 // supervise opens and closes readers as the seat's rights change.
 func (s *subscription) supervise(ctx context.Context, streams *api.Streams) error {
 	s.touch()
-	s.follow(ctx, streams)
+	s.follow(ctx, s.firstOrders(ctx, streams))
 	refresh := time.NewTicker(s.opts.Refresh)
 	defer refresh.Stop()
 	idle := time.NewTicker(max(s.opts.Idle/4, time.Millisecond))
@@ -251,20 +268,40 @@ func (s *subscription) isIdle(ctx context.Context) (bool, error) {
 		return false, quietly(ctx, err)
 	}
 	s.follow(ctx, streams)
-	for _, a := range streams.Streams {
-		if a.Pending > 0 || a.AckFloor < a.Delivered || s.readers[a.Name] == nil {
+	for _, a := range followed(streams) {
+		if a.waits() || s.readers[a.Name] == nil {
 			return false, nil
 		}
 	}
 	return s.sinceTouched() >= s.opts.Idle, nil
 }
 
+// source is a stream that is followed: of objects, or of the orders about them.
+type source struct {
+	api.StreamAccess
+	orders bool
+}
+
+// followed lists what a seat may read, its orders first.
+func followed(streams *api.Streams) []source {
+	var out []source
+	if c := streams.Control; c != nil {
+		out = append(out, source{api.StreamAccess{Name: c.Name, Last: c.Last, Delivered: c.Delivered, AckFloor: c.AckFloor, Pending: c.Pending}, true})
+	}
+	for _, a := range streams.Streams {
+		out = append(out, source{a, false})
+	}
+	return out
+}
+
+// waits reports whether something of it is not acknowledged yet.
+func (a *source) waits() bool { return a.Pending > 0 || a.AckFloor < a.Delivered }
+
 // follow opens a reader on each stream that has none, and closes those of
 // streams the seat may no longer read, leaving the others alone.
 func (s *subscription) follow(ctx context.Context, streams *api.Streams) {
 	open := map[string]bool{}
-	for i := range streams.Streams {
-		a := &streams.Streams[i]
+	for _, a := range followed(streams) {
 		open[a.Name] = true
 		r := s.readers[a.Name]
 		if r != nil && !r.broken.Load() {
@@ -274,7 +311,7 @@ func (s *subscription) follow(ctx context.Context, streams *api.Streams) {
 			r.close()
 			delete(s.readers, a.Name)
 		}
-		r, err := s.openReader(*a, streams.Consumer)
+		r, err := s.openReader(a, streams.Consumer)
 		if err != nil {
 			if ctx.Err() == nil {
 				s.log.Warn("a stream cannot be opened; trying again", "stream", a.Name, "error", err)

@@ -21,6 +21,8 @@ type Hub interface {
 	Collections(account string) []policy.Collection
 	Read(ctx context.Context, account string, pick func([]policy.Collection) *policy.Collection, q catalog.Query, bytes bool) (broker.Reading, error)
 	Submit(ctx context.Context, s broker.Submission) (*api.Receipt, error)
+	// Recall forgets an object of the member of an account's seat.
+	Recall(ctx context.Context, account string, q api.RecallRequest) (*api.Recalled, error)
 	KeepStatus(account, id string, body []byte)
 	Status(ctx context.Context, account, id string) ([]byte, bool, error)
 }

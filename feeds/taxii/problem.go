@@ -83,7 +83,7 @@ var statusOf = map[string]int{
 	"revoked": http.StatusForbidden, "receive-only": http.StatusForbidden, "seat-kind": http.StatusForbidden,
 	"not-found": http.StatusNotFound,
 	"locked":    http.StatusTooManyRequests, "rate-limited": http.StatusTooManyRequests,
-	"busy": http.StatusServiceUnavailable, "unavailable": http.StatusServiceUnavailable, "disk-full": http.StatusServiceUnavailable,
+	"busy": http.StatusServiceUnavailable, "unfinished": http.StatusServiceUnavailable, "unavailable": http.StatusServiceUnavailable, "disk-full": http.StatusServiceUnavailable,
 	"internal": http.StatusInternalServerError,
 }
 
