@@ -93,7 +93,9 @@ func (a *Allow) add(line string) error {
 	if kind == pattern.DomainName {
 		a.domains[name] = true
 		for above := parent(name); above != ""; above = parent(above) {
-			a.domains[above] = a.domains[above]
+			if !a.domains[above] {
+				a.domains[above] = false
+			}
 		}
 		return nil
 	}
