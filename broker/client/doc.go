@@ -41,6 +41,7 @@
 //	publish.go       inputs of any size: read.go, supports.go, cut.go, outcomes.go
 //	subscribe.go     following the streams; reader.go one of them; recorder.go
 //	                 records and acknowledges; start.go where to begin
+//	recall.go        orders to forget: orders.go remembers them, covers.go is their rule
 //	seen.go          what was handled: on disk, with journal.go, or in memory
 //
 // What does not live here: the wire protocol (broker/api), STIX (stix), and

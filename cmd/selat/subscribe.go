@@ -21,6 +21,8 @@ type subscribeOptions struct {
 	state          string
 	exec, dir      string
 	envelope       bool
+	recalls        bool
+	recallExec     string
 	count          int
 	idle           time.Duration
 	allPlaces      bool
@@ -51,6 +53,16 @@ SELAT_STREAM, SELAT_SEQUENCE, SELAT_INDEX, SELAT_ADDED, SELAT_SHA256 and
 SELAT_REDELIVERED in its environment; if it fails, the object comes again later
 and others go on.
 
+An order to forget an object is told on standard error. --dir removes the object's
+files, also where it was recalled from one audience only and had come through
+another: --replay brings it back. --recalls prints it as the line {"recall": ...}
+among the objects. --recall-exec runs a shell command for it, with the order in
+JSON on its standard input and SELAT_RECALL, SELAT_ORIGIN, SELAT_TYPE, SELAT_ID,
+SELAT_VERSION, SELAT_BEFORE, SELAT_AUDIENCE, SELAT_TLP, SELAT_REASON and SELAT_AT
+in its environment: without a version every version is to be forgotten, with
+SELAT_BEFORE those before it, and without an audience wherever it came from. Once
+it was handed over the order is acknowledged, and the origin sees that.
+
 --type and --origin select here, after the hub sent everything: what they leave
 out is not kept for later.`,
 		Example: `  selat subscribe --creds my-feed.creds
@@ -70,12 +82,16 @@ out is not kept for later.`,
 	f.StringVar(&o.exec, "exec", "", "shell command to run for each object")
 	f.StringVar(&o.dir, "dir", "", "folder to write each object to, as a file")
 	f.BoolVar(&o.envelope, "envelope", false, "print a line of JSON about each object, with its exact bytes as base64")
+	f.BoolVar(&o.recalls, "recalls", false, "print orders to forget an object among the objects")
+	f.StringVar(&o.recallExec, "recall-exec", "", "shell command to run for each order to forget an object")
 	f.IntVar(&o.count, "count", 0, "end after this many objects")
 	f.DurationVar(&o.idle, "idle", 0, "end once everything was received and nothing came for this long")
 	f.BoolVar(&o.allPlaces, "all-places", false, "hand an object over once for each audience it came through")
 	f.BoolVar(&o.wait, "wait", false, "wait for a hub that cannot be reached yet")
 	cmd.MarkFlagsMutuallyExclusive("exec", "dir", "envelope")
 	cmd.MarkFlagsMutuallyExclusive("since", "replay")
+	cmd.MarkFlagsMutuallyExclusive("recalls", "dir")
+	cmd.MarkFlagsMutuallyExclusive("recalls", "exec")
 	return cmd
 }
 
@@ -100,6 +116,7 @@ func subscribe(cmd *cobra.Command, o *subscribeOptions) error {
 	if err != nil {
 		return err
 	}
+	options.OnRecall = newRecallSink(cmd, o)
 	c, err := asSeat(cmd.Context(), cmd, o.wait)
 	if err != nil {
 		return err

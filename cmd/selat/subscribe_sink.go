@@ -89,26 +89,31 @@ func envelopeSink(w io.Writer) sink {
 
 // commandSink runs a shell command for each object.
 func commandSink(cmd *cobra.Command, command string) sink {
-	shell, flag := "/bin/sh", "-c"
-	if runtime.GOOS == "windows" {
-		shell, flag = "cmd", "/C"
-	}
 	return func(ctx context.Context, d *client.Delivery) error {
-		c := exec.CommandContext(ctx, shell, flag, command)
-		c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(d.Object), cmd.OutOrStdout(), cmd.ErrOrStderr()
-		c.WaitDelay = 5 * time.Second
-		// A signal meant for this program must not end the command's work.
-		c.SysProcAttr = ownGroup()
-		c.Env = append(os.Environ(),
+		return runCommand(ctx, cmd, command, d.Object,
 			"SELAT_ORIGIN="+d.Origin, "SELAT_AUDIENCE="+d.Audience, "SELAT_TLP="+d.Level.String(),
 			"SELAT_TYPE="+d.Type, "SELAT_ID="+d.ID, "SELAT_VERSION="+d.Version,
 			"SELAT_STREAM="+d.Stream, "SELAT_SEQUENCE="+strconv.FormatUint(d.Sequence, 10), "SELAT_INDEX="+strconv.Itoa(d.Index),
 			"SELAT_ADDED="+d.Added.Format(time.RFC3339Nano), "SELAT_SHA256="+d.Hash(), "SELAT_REDELIVERED="+strconv.FormatBool(d.Redelivered))
-		if err := c.Run(); err != nil {
-			return fmt.Errorf("running the command: %w", err)
-		}
-		return nil
 	}
+}
+
+// runCommand runs a shell command with an input and more in its environment.
+func runCommand(ctx context.Context, cmd *cobra.Command, command string, input []byte, env ...string) error {
+	shell, flag := "/bin/sh", "-c"
+	if runtime.GOOS == "windows" {
+		shell, flag = "cmd", "/C"
+	}
+	c := exec.CommandContext(ctx, shell, flag, command)
+	c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(input), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	c.WaitDelay = 5 * time.Second
+	// A signal meant for this program must not end the command's work.
+	c.SysProcAttr = ownGroup()
+	c.Env = append(os.Environ(), env...)
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("running the command: %w", err)
+	}
+	return nil
 }
 
 // folderSink writes each object to a file of its own: DIR/ORIGIN/TYPE/ID@VERSION.json,
@@ -117,18 +122,23 @@ func folderSink(dir string) sink {
 	return func(_ context.Context, d *client.Delivery) error {
 		version := d.Version
 		if version == "" {
-			version = d.Hash()[:16]
+			version = d.Hash()[:hashShown]
 		}
 		folder := filepath.Join(dir, safeName(d.Origin), safeName(d.Type))
 		if err := makeFolder(dir, folder); err != nil {
 			return fmt.Errorf("making a folder for objects: %w", err)
 		}
-		if err := writeWhole(filepath.Join(folder, safeName(d.ID+"@"+version)+".json"), d.Object); err != nil {
+		if err := writeWhole(filepath.Join(folder, fileName(d.ID, version)), d.Object); err != nil {
 			return fmt.Errorf("writing an object: %w", err)
 		}
 		return nil
 	}
 }
+
+// hashShown is how much of a hash stands in a file's name.
+const hashShown = 16
+
+func fileName(id, version string) string { return safeName(id+"@"+version) + ".json" }
 
 // writeWhole makes a file that is complete and on disk, or not there. A file
 // with these bytes already is left alone.

@@ -9,6 +9,8 @@ func trafficCmds() []*cobra.Command {
 		newSubscribeCmd(),
 		newWhoamiCmd(),
 		newReceiptsCmd(),
+		newRecallCmd(),
+		newFeedbackCmd(),
 		newLookupCmd(),
 		newRouteCmd(),
 	}
