@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/selat-hub/selat/stix/pattern"
@@ -124,6 +125,15 @@ func isHash(s string) bool {
 		return strings.Trim(s, "0123456789abcdefABCDEF") == ""
 	}
 	return false
+}
+
+// covers reports whether a value that settles an entry is on the list.
+func (a *Allow) covers(e Entry) bool {
+	if a.Len() == 0 {
+		return false
+	}
+	v, _ := judge(e)
+	return v != nil && slices.ContainsFunc(v.values, a.has)
 }
 
 func (a *Allow) has(v value) bool {

@@ -21,6 +21,14 @@ var folderFormats = []Format{
 		Folder: func(Settings) (Folder, error) { return stixFolder{}, nil },
 	},
 	{
+		Name: "misp-feed", About: "a feed that MISP instances can pull, to be served over HTTP", Default: "selat-misp",
+		Folder: func(s Settings) (Folder, error) { return MISPFeed{Allow: s.Allow}, nil },
+	},
+	{
+		Name: "sigma", About: "Sigma rules for SIEMs, a file for each indicator", Default: "selat-sigma",
+		Folder: func(s Settings) (Folder, error) { return Sigma{Allow: s.Allow}, nil },
+	},
+	{
 		Name: "stix-bundle", About: "one STIX bundle of all objects, their bytes as they were published", Default: "selat.json",
 		File: func(Settings) (File, error) { return stixBundle{}, nil },
 	},

@@ -18,6 +18,10 @@ type Config struct {
 	// Report is the type of a Shadowserver report, such as malware_url. Empty takes
 	// it from the name of what is read.
 	Report string
+	// Known is the Revision that the last row of a key had when it was read before,
+	// ok false if it never was. Documents of that revision are not read again, of
+	// the format misp-feed. nil reads all.
+	Known func(key string) (revision int64, ok bool)
 }
 
 // Format is a format that can be read.
@@ -48,7 +52,10 @@ var Formats = []Format{
 	{"intelmq", "IntelMQ events, one JSON object a line", false, "", stix.Green, 30 * day, 50, newIntelMQ},
 	{"kev", "CISA Known Exploited Vulnerabilities (JSON or CSV)", true, "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", stix.Clear, 0, 95, newKEV},
 	{"list", "a value on each line: addresses, domains, URLs, hashes; hosts files", true, "", stix.Green, 90 * day, 50, newList},
+	{"misp", "MISP event files (JSON): one event, a list, or a response of its API", false, "", stix.Green, 90 * day, 50, newMISPEvent},
+	{"misp-feed", "MISP feed: a manifest and the events that it lists", true, "", stix.Green, 90 * day, 50, newMISPFeed},
 	{"n6", "n6 stream, one JSON object a line", false, "", stix.Amber, 30 * day, 50, newN6},
+	{"openioc", "OpenIOC 1.0 and 1.1 (XML)", false, "", stix.Green, 365 * day, 50, newOpenIOC},
 	{"shadowserver", "Shadowserver reports that name infrastructure (CSV)", false, "", stix.Amber, 30 * day, 80, newShadowserver},
 	{"sslbl-ip", "abuse.ch SSLBL, botnet servers by address (CSV)", true, "https://sslbl.abuse.ch/blacklist/sslipblacklist.csv", stix.Clear, 90 * day, 80, newSSLBLAddresses},
 	{"sslbl-sha1", "abuse.ch SSLBL, certificates of botnet servers (CSV)", true, "https://sslbl.abuse.ch/blacklist/sslblacklist.csv", stix.Clear, 365 * day, 80, newSSLBLCertificates},

@@ -1,7 +1,9 @@
 package source_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -30,11 +32,11 @@ func fuzz(f *testing.F, format, name string, seeds ...string) {
 		f.Fatal(err)
 	}
 	once := func(t *testing.T, in string) (out []string) {
-		s.Read(t.Context(), source.Input{Name: name, Reader: strings.NewReader(in)}, func(r source.Row) error {
+		s.Read(t.Context(), source.Input{Name: name, Reader: strings.NewReader(in), Open: further}, func(r source.Row) error {
 			if r.Position == "" || len(r.Key) > 256 {
 				t.Fatalf("position %q, a key of %d bytes", r.Position, len(r.Key))
 			}
-			if (r.Refused != nil) == (len(r.Objects) > 0 || r.Withdrawn) {
+			if (r.Refused != nil) == (len(r.Objects) > 0 || r.Withdrawn || r.Skipped != "") {
 				t.Fatalf("%s says both that it is refused and what it became, or neither", r.Position)
 			}
 			out = append(out, r.Key)
@@ -64,6 +66,9 @@ func fuzz(f *testing.F, format, name string, seeds ...string) {
 		}
 	})
 }
+
+// further opens no document, of the formats that have some.
+func further(context.Context, string) (io.ReadCloser, error) { return nil, source.ErrGone }
 
 func FuzzURLhaus(f *testing.F) {
 	fuzz(f, "urlhaus", "", urlhausHead+"\"1\",\"2026-08-20 09:54:23\",\"http://a.example/\"\"x\"\",y\", \"online\"\n# END 1 entries\n")

@@ -67,6 +67,15 @@ type Row struct {
 	// Withdrawn says that the source itself takes the entry back: what was
 	// published under Key is to be revoked.
 	Withdrawn bool
+	// Unchanged says that this row and all rows whose keys begin with Key stand as
+	// they were read last, though they are not told again: a MISP event that has
+	// not changed, or that its manifest lists and that cannot be had now (then
+	// Refused says so too). None of them has left the feed.
+	Unchanged bool
+	// Revision is the source's revision of this row and all whose keys begin with
+	// Key, where it has one. It comes on their last row, when all of them were
+	// read: what Config.Known is to answer from then on.
+	Revision int64
 }
 
 // What is made of rows is told in package build.

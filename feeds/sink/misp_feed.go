@@ -1,0 +1,225 @@
+package sink
+
+import (
+	"bufio"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"github.com/selat-hub/selat/feeds/misp"
+	"github.com/selat-hub/selat/stix"
+)
+
+// MISPFeed is a folder that any web server can serve to MISP as a feed:
+// manifest.json, hashes.csv and an event for each origin, TLP and month in which
+// the hub stored the indicators.
+//
+// An indicator is written where an attribute says just what its pattern says (see
+// package misp); of others the count says unsupported-pattern. Events are stamped
+// with the time of the newest entry, for an event that lost an attribute must be
+// fetched again too. MISP keeps no end of validity: the comment says it.
+type MISPFeed struct {
+	// Allow is never written.
+	Allow *Allow
+}
+
+// mispSpace is the namespace of the uuids of events, attributes and organizations.
+var mispSpace = uuid.MustParse("6f3b9c52-0f4f-4a53-9a0b-6f1d6ad4c7f1")
+
+func mispUUID(parts ...string) misp.Text {
+	return misp.Text(uuid.NewSHA1(mispSpace, []byte(strings.Join(parts, "\x00"))).String())
+}
+
+// listing is what is written of an indicator.
+type listing struct {
+	Pattern     string   `json:"pattern"`
+	PatternType string   `json:"pattern_type"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Labels      []string `json:"labels"`
+	Modified    string   `json:"modified"`
+	Confidence  *int     `json:"confidence"`
+}
+
+// readIndicator reads an entry's indicator; skipped says why it is none.
+func readIndicator(e *Entry) (i listing, skipped string) {
+	switch {
+	case e.Type != "indicator":
+		return i, "no-value"
+	case json.Unmarshal(e.Object, &i) != nil:
+		return i, "invalid-object"
+	case i.PatternType != "stix":
+		return i, "unsupported-pattern"
+	}
+	return i, ""
+}
+
+// Render writes the feed.
+func (f MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
+	w, err := newMISPFolder(dir, now)
+	if err != nil {
+		return Count{}, err
+	}
+	count := Count{Skipped: map[string]int{}}
+	for e := range entries {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		count.Entries++
+		i, skipped := readIndicator(&e)
+		var a misp.Attribute
+		if skipped == "" && f.Allow.covers(e) {
+			skipped = OnAllowList
+		}
+		if skipped == "" {
+			var ok bool
+			if a, ok = misp.FromPattern(i.Pattern); !ok {
+				skipped = "unsupported-pattern"
+			}
+		}
+		if skipped != "" {
+			count.Skipped[skipped]++
+			continue
+		}
+		if err = w.add(&e, fill(a, &e, &i)); err != nil {
+			break
+		}
+		count.Written++
+		count.Lines++
+	}
+	return count, w.close(err)
+}
+
+// fill completes an attribute with what is known of its indicator.
+func fill(a misp.Attribute, e *Entry, i *listing) misp.Attribute {
+	a.UUID = mispUUID("attribute", e.Origin, e.ID)
+	if modified, err := time.Parse(time.RFC3339, i.Modified); err == nil {
+		a.Timestamp = misp.Number(modified.Unix())
+	}
+	a.FirstSeen = misp.Time{Time: e.ValidFrom}
+	comment := i.Description
+	if comment == "" {
+		comment = i.Name
+	}
+	if !e.ValidUntil.IsZero() {
+		comment = strings.TrimSpace(comment + " Valid until " + e.ValidUntil.UTC().Format("2006-01-02T15:04:05.999Z") + ".")
+	}
+	a.Comment = misp.Text(comment)
+	a.Tags = []misp.Tag{{Name: misp.LevelTag(e.Level)}}
+	if i.Confidence != nil {
+		a.Tags = append(a.Tags, misp.Tag{Name: misp.ConfidenceTag(*i.Confidence)})
+	}
+	for _, l := range i.Labels {
+		a.Tags = append(a.Tags, misp.Tag{Name: misp.Text(l)})
+	}
+	return a
+}
+
+// mispFolder writes the files. It keeps the events of one origin at a time, since
+// entries come sorted by origin.
+type mispFolder struct {
+	dir      string
+	now      time.Time
+	origin   string
+	events   map[string]*misp.Event
+	manifest map[string]misp.Entry
+	hashes   *os.File
+	lines    *bufio.Writer
+}
+
+func newMISPFolder(dir string, now time.Time) (*mispFolder, error) {
+	f, err := os.Create(filepath.Join(dir, "hashes.csv"))
+	if err != nil {
+		return nil, err
+	}
+	return &mispFolder{dir: dir, now: now, events: map[string]*misp.Event{}, manifest: map[string]misp.Entry{}, hashes: f, lines: bufio.NewWriter(f)}, nil
+}
+
+func (f *mispFolder) add(e *Entry, a misp.Attribute) error {
+	if e.Origin != f.origin {
+		if err := f.flush(); err != nil {
+			return err
+		}
+		f.origin = e.Origin
+	}
+	month := e.Added.UTC().Format("2006-01")
+	key := e.Level.String() + " " + month
+	event := f.events[key]
+	if event == nil {
+		event = f.event(e.Origin, e.Level, month)
+		f.events[key] = event
+	}
+	event.Attributes = append(event.Attributes, misp.Element[misp.Attribute]{Value: a})
+	values := []string{string(a.Value)}
+	if strings.Contains(string(a.Type), "|") {
+		values = strings.SplitN(values[0], "|", 2)
+	}
+	for _, v := range values {
+		sum := md5.Sum([]byte(v)) // what MISP looks values up by
+		fmt.Fprintf(f.lines, "%s,%s\n", hex.EncodeToString(sum[:]), event.UUID)
+	}
+	return nil
+}
+
+func (f *mispFolder) event(origin string, level stix.Level, month string) *misp.Event {
+	stamp := misp.Number(f.now.Unix())
+	e := &misp.Event{
+		UUID: mispUUID("event", origin, level.String(), month),
+		Info: misp.Text("Indicators of " + origin + ", " + month + ", TLP:" + strings.ToUpper(strings.TrimPrefix(string(misp.LevelTag(level)), "tlp:"))),
+		Date: misp.Text(month + "-01"), ThreatLevel: 4, Analysis: 2, Published: true, Timestamp: stamp, PublishedAt: stamp,
+		Orgc: misp.Org{Name: misp.Text(origin), UUID: mispUUID("organization", origin)},
+		Tags: []misp.Tag{{Name: misp.LevelTag(level)}},
+	}
+	return e
+}
+
+// flush writes the events of the origin that is done.
+func (f *mispFolder) flush() error {
+	for _, e := range f.events {
+		f.manifest[string(e.UUID)] = misp.Entry{Info: e.Info, Date: e.Date, ThreatLevel: e.ThreatLevel, Analysis: e.Analysis,
+			Timestamp: e.Timestamp, Orgc: e.Orgc, Tags: e.Tags}
+		slices.SortFunc(e.Attributes, func(a, b misp.Element[misp.Attribute]) int {
+			return strings.Compare(string(a.Value.UUID), string(b.Value.UUID))
+		})
+		if err := f.write(string(e.UUID)+".json", map[string]*misp.Event{"Event": e}); err != nil {
+			return err
+		}
+	}
+	clear(f.events)
+	return nil
+}
+
+func (f *mispFolder) write(name string, v any) error {
+	raw, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent(" "))
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return os.WriteFile(filepath.Join(f.dir, name), append(raw, '\n'), 0o644)
+}
+
+func (f *mispFolder) close(err error) error {
+	if err == nil {
+		err = f.flush()
+	}
+	if err == nil {
+		err = f.write("manifest.json", f.manifest)
+	}
+	if flushed := f.lines.Flush(); err == nil {
+		err = flushed
+	}
+	if closed := f.hashes.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
