@@ -64,7 +64,13 @@ func (s *subscription) recordGroup(group []finished) {
 	}
 	var err error
 	if len(keys) > 0 {
-		if err = s.seen.add(keys); err != nil {
+		if s.opts.Flush != nil {
+			err = s.opts.Flush()
+		}
+		if err == nil {
+			err = s.seen.add(keys)
+		}
+		if err != nil {
 			s.fail(err)
 		}
 	}

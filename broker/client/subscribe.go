@@ -51,6 +51,11 @@ type SubscribeOptions struct {
 	// arrived is not handed over any more, and the orders that wait for the seat
 	// when Subscribe begins are taken before its first object.
 	OnRecall func(ctx context.Context, o api.RecallOrder) error
+	// Flush, when set, is called before what the handler took is recorded and
+	// acknowledged, once for many objects: a handler that only gathers has written
+	// by then. It may be called while the handler has the next object. An error ends
+	// Subscribe, and what it was about comes again.
+	Flush func() error
 	// Idle, when set, makes Subscribe return nil once it is connected, nothing
 	// was delivered for this long, and nothing is waiting.
 	Idle time.Duration

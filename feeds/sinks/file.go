@@ -1,0 +1,354 @@
+package sinks
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/selat-hub/selat/feeds/sink"
+)
+
+// Output is a sink that is a file or a folder, as the configuration has it.
+type Output struct {
+	Name   string
+	Path   string
+	View   View
+	File   sink.File
+	Folder sink.Folder
+	Mode   fs.FileMode
+	// Check and Reload are commands, {} being the path; none if empty.
+	Check, Reload []string
+	// Shrink is how many percent of its lines a file may lose at once; what is
+	// recalled does not count. 100 allows all.
+	Shrink int
+}
+
+// Written is what is known of what a sink wrote last.
+type Written struct {
+	// At is when it was written, Changed when what it shows changed last.
+	At      time.Time `json:"at"`
+	Changed time.Time `json:"changed"`
+	// Digest is of what it shows.
+	Digest string     `json:"digest"`
+	Count  sink.Count `json:"count"`
+	// Withheld counts what the view does not show, by reason.
+	Withheld map[string]int `json:"withheld,omitempty"`
+	// Guarded says that the shrink guard holds back what would leave.
+	Guarded bool `json:"guarded,omitempty"`
+	// Reload says that the consumer has not loaded it yet.
+	Reload bool `json:"reload,omitempty"`
+}
+
+// ErrShrink means that the shrink guard holds back a file; what was recalled has
+// left it all the same.
+var ErrShrink = errors.New("the file would lose too much at once")
+
+// Written tells what a sink wrote last, zero if nothing yet.
+func (s *State) Written(name string) (w Written, err error) {
+	v, err := get(s.db, []byte("w\x00"+name))
+	if err != nil || v == nil {
+		return w, err
+	}
+	if err := json.Unmarshal(v, &w); err != nil {
+		return w, fmt.Errorf("%w: sink %s: %w", errState, name, err)
+	}
+	return w, nil
+}
+
+func (s *State) setWritten(b *pebble.Batch, name string, w *Written) error {
+	v, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	return b.Set([]byte("w\x00"+name), v, nil)
+}
+
+// Write has a sink show what counts now, if that is not what it shows already.
+// accept lets it shrink whatever it loses.
+//
+// The consumer loads it once it is in its place; when that fails, it is tried
+// again by the next Write.
+func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool) (Written, error) {
+	snapshot := s.db.NewSnapshot()
+	defer snapshot.Close() //nolint:errcheck // it was only read
+	was, err := s.Written(o.Name)
+	if err != nil {
+		return was, err
+	}
+	next := Written{At: now, Changed: was.Changed, Withheld: map[string]int{}, Reload: was.Reload}
+	if next.Digest, err = s.digest(snapshot, o, now, next.Withheld); err != nil {
+		return was, err
+	}
+	if next.Digest != was.Digest || next.Changed.IsZero() {
+		next.Changed = latestOf(now, was.Changed)
+	}
+	if next.Digest == was.Digest && !was.Guarded && exists(o.Path) {
+		return was, s.reload(ctx, o, &was)
+	}
+	var failed error
+	current := s.Current(snapshot, &o.View, now, nil, &failed)
+	made, err := o.render(ctx, current, next.Changed)
+	if err = errors.Join(err, failed); err != nil {
+		return was, fmt.Errorf("writing %s: %w", o.Path, err)
+	}
+	defer made.discard()
+	keys := s.Current(snapshot, &o.View, now, nil, &failed)
+	if !accept && o.shrinks(&was.Count, &made.count) {
+		next.Guarded = true
+		made.discard()
+		kept := s.guarded(snapshot, o, now, &failed)
+		if made, err = o.render(ctx, kept, next.Changed); err != nil || failed != nil {
+			return was, fmt.Errorf("writing %s: %w", o.Path, errors.Join(err, failed))
+		}
+		defer made.discard()
+		keys = s.guarded(snapshot, o, now, &failed)
+	}
+	next.Count = made.count
+	if err := s.replace(ctx, o, made, &next, keys); err != nil {
+		return was, err
+	}
+	if err := errors.Join(failed, s.reload(ctx, o, &next)); err != nil {
+		return next, err
+	}
+	if next.Guarded {
+		return next, fmt.Errorf("%s: %w: it has %d lines and would have fewer by more than %d percent; look why, then `selat sink once %s --accept-shrink`",
+			o.Path, ErrShrink, was.Count.Lines, o.Shrink, o.Name)
+	}
+	return next, nil
+}
+
+func latestOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// digest is of what a view shows, and of how: equal ones render alike.
+func (s *State) digest(r reader, o *Output, now time.Time, withheld map[string]int) (string, error) {
+	var failed error
+	sum := sha256.New()
+	for c := range s.Current(r, &o.View, now, withheld, &failed) {
+		sum.Write(c.key)
+		sum.Write([]byte{'\n'})
+		object := sha256.Sum256(c.Object)
+		sum.Write(object[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)), failed
+}
+
+// guardFrom is how many lines a file has before its shrinking is looked at.
+const guardFrom = 20
+
+func (o *Output) shrinks(was, is *sink.Count) bool {
+	return o.Shrink < 100 && was.Lines >= guardFrom && is.Lines*100 < was.Lines*(100-o.Shrink)
+}
+
+// guarded yields what counts and what the file shows already, as far as it is still
+// held and may still be shown: what was recalled is not.
+func (s *State) guarded(r reader, o *Output, now time.Time, failed *error) iter.Seq[Counted] {
+	return func(yield func(Counted) bool) {
+		err := groups(r, func(g *group) error {
+			if v := Current(g.held, &o.View, now); v.Index >= 0 {
+				if !yield(Counted{g.held[v.Index].entry(g.objects[v.Index]), g.keys[v.Index]}) {
+					return errStop
+				}
+				return nil
+			}
+			shown, err := get(r, []byte("p\x00"+o.Name+"\x00"+g.held[0].Origin+"\x00"+g.held[0].ID))
+			if err != nil || shown == nil {
+				return err
+			}
+			for i := range g.keys {
+				if string(g.keys[i]) != string(shown) {
+					continue
+				}
+				if at, _ := place(g.held, &g.held[i], &o.View); at >= 0 && mayStill(g.held, &o.View) {
+					if !yield(Counted{g.held[at].entry(g.objects[at]), g.keys[at]}) {
+						return errStop
+					}
+				}
+			}
+			return nil
+		})
+		if !errors.Is(err, errStop) {
+			*failed = errors.Join(*failed, err)
+		}
+	}
+}
+
+// mayStill tells whether the latest version is one that the view may show: if it is
+// stricter, the earlier ones are not shown any more either.
+func mayStill(held []Held, v *View) bool {
+	i := latest(held)
+	at, _ := place(held, &held[i], v)
+	return at >= 0
+}
+
+// made is a file or folder that waits to take its place.
+type made struct {
+	path  string
+	count sink.Count
+}
+
+func (m *made) discard() {
+	if m.path != "" {
+		_ = os.RemoveAll(m.path) // nothing of it counts
+	}
+}
+
+func (o *Output) render(ctx context.Context, entries iter.Seq[Counted], now time.Time) (*made, error) {
+	plain := func(yield func(sink.Entry) bool) {
+		for c := range entries {
+			if !yield(c.Entry) {
+				return
+			}
+		}
+	}
+	m := &made{path: filepath.Join(filepath.Dir(o.Path), "."+filepath.Base(o.Path)+".new")}
+	m.discard()
+	var err error
+	if o.Folder != nil {
+		if err = os.Mkdir(m.path, o.Mode|0o110|o.Mode>>2&0o111); err == nil {
+			m.count, err = o.Folder.Render(ctx, m.path, plain, now)
+		}
+	} else {
+		m.count, err = o.renderFile(ctx, m.path, plain, now)
+	}
+	if err != nil {
+		m.discard()
+		return m, err
+	}
+	return m, nil
+}
+
+func (o *Output) renderFile(ctx context.Context, path string, entries iter.Seq[sink.Entry], now time.Time) (count sink.Count, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return count, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if count, err = o.File.Render(ctx, w, entries, now); err != nil {
+		return count, err
+	}
+	if err := w.Flush(); err != nil {
+		return count, err
+	}
+	if err := f.Chmod(o.Mode); err != nil {
+		return count, err
+	}
+	return count, f.Sync()
+}
+
+// replace checks what was made, and puts it into its place. That the consumer must
+// load it is written down before.
+func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, keys iter.Seq[Counted]) error {
+	if len(o.Check) > 0 {
+		if err := runCommand(ctx, o.Check, m.path); err != nil {
+			return fmt.Errorf("%s stays as it is: what would replace it does not pass its check: %w", o.Path, err)
+		}
+	}
+	same, err := sameBytes(m.path, o.Path)
+	if err != nil {
+		return err
+	}
+	if !same {
+		w.Reload = len(o.Reload) > 0
+		pending := *w
+		pending.Digest = "" // until it is there
+		if err := s.save(o, &pending, nil); err != nil {
+			return err
+		}
+		if err := swap(m.path, o.Path); err != nil {
+			return fmt.Errorf("putting %s into its place: %w", o.Path, err)
+		}
+	}
+	return s.save(o, w, keys)
+}
+
+// save writes down what a sink shows, and with keys which objects these are.
+func (s *State) save(o *Output, w *Written, keys iter.Seq[Counted]) error {
+	b := s.db.NewBatch()
+	defer b.Close() //nolint:errcheck // what matters is its Commit
+	if keys != nil {
+		prefix := []byte("p\x00" + o.Name + "\x00")
+		if err := b.DeleteRange(prefix, after(prefix), nil); err != nil {
+			return err
+		}
+		for c := range keys {
+			if err := b.Set([]byte("p\x00"+o.Name+"\x00"+c.Origin+"\x00"+c.ID), c.key, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.setWritten(b, o.Name, w); err != nil {
+		return err
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("noting what %s shows: %w", o.Path, err)
+	}
+	return nil
+}
+
+// reload has the consumer load what is in its place, if it has not.
+func (s *State) reload(ctx context.Context, o *Output, w *Written) error {
+	if !w.Reload || len(o.Reload) == 0 {
+		return nil
+	}
+	if err := runCommand(ctx, o.Reload, o.Path); err != nil {
+		return fmt.Errorf("%s is written, and its consumer could not be told: %w", o.Path, err)
+	}
+	w.Reload = false
+	return s.save(o, w, nil)
+}
+
+// sameBytes reports whether two files are equal; folders are not looked into.
+func sameBytes(a, b string) (bool, error) {
+	fa, err := os.Open(a)
+	if err != nil {
+		return false, err
+	}
+	defer fa.Close() //nolint:errcheck // read only
+	fb, err := os.Open(b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer fb.Close() //nolint:errcheck // read only
+	sa, err := fa.Stat()
+	if err != nil {
+		return false, err
+	}
+	sb, err := fb.Stat()
+	if err != nil || sa.IsDir() || sb.IsDir() || sa.Size() != sb.Size() {
+		return false, err
+	}
+	ha, hb := sha256.New(), sha256.New()
+	if _, err := io.Copy(ha, fa); err != nil {
+		return false, err
+	}
+	if _, err := io.Copy(hb, fb); err != nil {
+		return false, err
+	}
+	return string(ha.Sum(nil)) == string(hb.Sum(nil)), nil
+}

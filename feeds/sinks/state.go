@@ -1,0 +1,286 @@
+package sinks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/feeds/sink"
+)
+
+var errState = errors.New("the state holds what this program never wrote")
+
+// State is what a daemon has received and what became of it, in one folder. Keys:
+//
+//	o origin id version audience tlp  -> an object (record.go)
+//	x time origin id                  -> nothing: then its verdict may change
+//	w sink                            -> what was written last (file.go)
+//	p sink origin id                  -> the key of the object that is in the file
+//	t sink origin id                  -> what the stream was told last (stream.go)
+//	e sink number                     -> an event that is not told yet
+//	n sink                            -> the number of the next
+type State struct {
+	db      *pebble.DB
+	streams []*streamSink
+
+	mu      sync.Mutex // one change at a time
+	changed func()     // called after each
+}
+
+// OpenState opens a state, or makes a new one. changed is called after each change.
+func OpenState(dir string, fs vfs.FS, changed func()) (*State, error) {
+	if fs == nil {
+		fs = vfs.Default
+	}
+	db, err := pebble.Open(dir, &pebble.Options{FS: fs, Logger: quiet{}})
+	if err != nil {
+		return nil, fmt.Errorf("opening the state in %s (does another daemon use it?): %w", dir, err)
+	}
+	return &State{db: db, changed: changed}, nil
+}
+
+// quiet leaves the store's own news out of the log; what fails is returned.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)           {}
+func (quiet) Errorf(string, ...any)          {}
+func (quiet) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
+
+// Close leaves everything on disk.
+func (s *State) Close() error {
+	return errors.Join(s.Flush(), s.db.Close())
+}
+
+// Put keeps an object; it is on disk after the next Flush.
+func (s *State) Put(d *client.Delivery, now time.Time) error {
+	h := heldOf(d)
+	value, err := h.encode(d.Object)
+	if err != nil {
+		return err
+	}
+	return s.change(h.Origin, h.ID, now, func(b *pebble.Batch) error {
+		for _, t := range []time.Time{h.ValidFrom, h.ValidUntil} {
+			if t.After(now) {
+				if err := b.Set(timerKey(t, h.Origin, h.ID), nil, nil); err != nil {
+					return err
+				}
+			}
+		}
+		return b.Set(h.key(), value, nil)
+	})
+}
+
+// Recall forgets what an order covers, and returns when that is on disk.
+func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
+	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) error {
+		return s.each(b, objectKey(o.Origin, o.ID), func(key, value []byte) error {
+			h, object, err := decode(value)
+			if err != nil {
+				return err
+			}
+			d := client.Delivery{Object: object, ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level}
+			if h.Version == "" {
+				d.SHA256 = sumOf(object)
+			}
+			if !client.Covers(o, &d) {
+				return nil
+			}
+			forgotten++
+			return b.Delete(key, nil)
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forgetting %s of %s: %w", o.ID, o.Origin, err)
+	}
+	return forgotten, s.Flush()
+}
+
+// change edits what is held of one object, and has every stream told what that
+// changes.
+func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch) error) error {
+	s.mu.Lock()
+	b := s.db.NewIndexedBatch()
+	err := edit(b)
+	if err == nil {
+		err = s.touch(b, origin, id, now)
+	}
+	if err == nil {
+		err = b.Commit(pebble.NoSync)
+	}
+	err = errors.Join(err, b.Close())
+	s.mu.Unlock()
+	if err == nil && s.changed != nil {
+		s.changed()
+	}
+	return err
+}
+
+// Flush returns when every change is on disk.
+func (s *State) Flush() error {
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return fmt.Errorf("writing the state: %w", err)
+	}
+	return nil
+}
+
+// Due looks again at the objects whose verdict may have changed with time, and
+// tells when the next may.
+func (s *State) Due(now time.Time) (next time.Time, err error) {
+	var due [][]byte
+	err = s.each(s.db, []byte("x\x00"), func(key, _ []byte) error {
+		at := timeOf(key[2:])
+		if at.After(now) {
+			next = at
+			return errStop
+		}
+		due = append(due, bytes.Clone(key))
+		return nil
+	})
+	if err != nil {
+		return next, err
+	}
+	for _, key := range due {
+		origin, id, _ := bytes.Cut(key[2+timeLen+1:], []byte{0})
+		err := s.change(string(origin), string(id), now, func(b *pebble.Batch) error { return b.Delete(key, nil) })
+		if err != nil {
+			return next, err
+		}
+	}
+	return next, nil
+}
+
+var errStop = errors.New("enough")
+
+// reader is the database, or a batch over it.
+type reader interface {
+	NewIter(*pebble.IterOptions) (*pebble.Iterator, error)
+	Get([]byte) ([]byte, io.Closer, error)
+}
+
+// each visits the keys that begin with a prefix, in order.
+func (s *State) each(r reader, prefix []byte, visit func(key, value []byte) error) (err error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for it.First(); it.Valid(); it.Next() {
+		if err := visit(it.Key(), it.Value()); errors.Is(err, errStop) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// after is the first key behind all that begin with a prefix, which ends in a NUL.
+func after(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	end[len(end)-1]++
+	return end
+}
+
+func get(r reader, key []byte) ([]byte, error) {
+	v, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(v), closer.Close()
+}
+
+// group is all that is held of one object.
+type group struct {
+	held    []Held
+	objects [][]byte
+	keys    [][]byte
+}
+
+func (g *group) add(key, value []byte) error {
+	h, object, err := decode(value)
+	if err != nil {
+		return err
+	}
+	g.held, g.objects, g.keys = append(g.held, h), append(g.objects, bytes.Clone(object)), append(g.keys, bytes.Clone(key))
+	return nil
+}
+
+func (s *State) group(r reader, origin, id string) (*group, error) {
+	g := &group{}
+	return g, s.each(r, objectKey(origin, id), g.add)
+}
+
+// groups visits every object, sorted by origin and id, of one moment's state.
+func groups(r reader, visit func(*group) error) (err error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte("o\x00"), UpperBound: []byte("o\x01")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	g := &group{}
+	for it.First(); it.Valid(); it.Next() {
+		if len(g.keys) > 0 && !bytes.Equal(objectOf(g.keys[0]), objectOf(it.Key())) {
+			if err := visit(g); err != nil {
+				return err
+			}
+			g = &group{}
+		}
+		if err := g.add(it.Key(), it.Value()); err != nil {
+			return err
+		}
+	}
+	if err := it.Error(); err != nil || len(g.keys) == 0 {
+		return err
+	}
+	return visit(g)
+}
+
+// objectOf is the part of an object's key that names origin and id.
+func objectOf(key []byte) []byte {
+	rest := key[2:]
+	for range 2 {
+		rest = rest[bytes.IndexByte(rest, 0)+1:]
+	}
+	return key[:len(key)-len(rest)]
+}
+
+// Counted is an object that counts for a view: its entry and its key in the state.
+type Counted struct {
+	sink.Entry
+	key []byte
+}
+
+// Current yields what counts for a view, sorted by origin and id, and counts what
+// does not by reason. failed tells after the last what went wrong.
+func (s *State) Current(r reader, v *View, now time.Time, why map[string]int, failed *error) iter.Seq[Counted] {
+	return func(yield func(Counted) bool) {
+		err := groups(r, func(g *group) error {
+			verdict := Current(g.held, v, now)
+			if verdict.Index < 0 {
+				if why != nil {
+					why[verdict.Why]++
+				}
+				return nil
+			}
+			if !yield(Counted{g.held[verdict.Index].entry(g.objects[verdict.Index]), g.keys[verdict.Index]}) {
+				return errStop
+			}
+			return nil
+		})
+		if !errors.Is(err, errStop) {
+			*failed = err
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package sinks
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// swap puts a file or folder into its place at once: at no moment is there nothing,
+// or half of it.
+func swap(from, to string) error {
+	st, err := os.Stat(to)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !st.IsDir():
+		err = os.Rename(from, to)
+	case err == nil:
+		// A folder is exchanged for the other, and then goes.
+		if err = unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE); err == nil {
+			err = os.RemoveAll(from)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(to))
+}
