@@ -431,6 +431,9 @@ func (h *Hub) Leave(ctx context.Context, community, member string) error {
 // come when nothing was delivered there any more. A crash before that leaves it to
 // the next start.
 func (h *Hub) endFormerPlaces(ctx context.Context) error {
+	if h.unjust.Load() {
+		return nil // something may still be delivered there
+	}
 	open := false
 	for _, c := range h.Region().Communities {
 		for _, places := range c.Former {

@@ -75,6 +75,27 @@ func (ws *writers) close() {
 	ws.wait.Wait()
 }
 
+// settleDoubts returns when nothing of what was given up is on its way any more,
+// and what got through all the same is in the index.
+func (ws *writers) settleDoubts(ctx context.Context) error {
+	ws.mu.Lock()
+	var doubtful []*writer
+	for _, w := range ws.byName {
+		w.mu.Lock()
+		if len(w.doubted) > 0 {
+			doubtful = append(doubtful, w)
+		}
+		w.mu.Unlock()
+	}
+	ws.mu.Unlock()
+	for _, w := range doubtful {
+		if err := w.alone(ctx, func(context.Context) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (ws *writers) of(stream string) *writer {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -156,6 +177,11 @@ func (w *writer) run(ctx context.Context) {
 			w.settleDoubts(ctx)
 		}
 		for w.step(ctx) {
+			select {
+			case t := <-w.tasks: // a busy stream keeps nobody waiting
+				w.runAlone(ctx, t)
+			default:
+			}
 		}
 	}
 }

@@ -45,7 +45,7 @@ type Hub struct {
 	index     *catalog.Index
 	messages  *messages
 	recalls   *recalls
-	erasures  atomic.Uint64 // counts messages that were erased; moves behind the gate
+	erasures  atomic.Uint64 // odd while a message is erased; each time two more
 	verifying verifying
 	lastAdded int64 // newest date_added found at start
 	disk      diskGuard
@@ -135,12 +135,12 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
 		{"reading the recalls", func() error { return h.openRecalls(ctx) }},
 		{"opening the index", func() error { return h.openIndex(ctx) }},
-		{"ending places that were given up", func() error { return h.endFormerPlaces(ctx) }},
 		{"checking entitlements", func() (err error) { h.recovery.Removed, err = h.reconcile(ctx); return }},
+		{"ending places that were given up", func() error { return h.endFormerPlaces(ctx) }},
 		{"remembering the last publications", func() error { h.restoreLastPublished(ctx); return nil }},
 		{"opening the statuses", func() error { return h.openStatuses(ctx) }},
 		{"opening the services", func() error { return h.openServices(h.run) }},
-		{"carrying out the recalls", func() error { return h.recalls.carryOutAll(ctx) }},
+		{"carrying out the recalls", func() error { h.recalls.resume(ctx); return nil }},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
@@ -172,6 +172,9 @@ func (h *Hub) Close() error {
 func (h *Hub) close() error {
 	h.ready.Store(false)
 	var errs []error
+	if h.recalls != nil {
+		h.recalls.cancel() // what is cut short is taken up by the next start
+	}
 	if h.intake != nil {
 		h.intake.close()
 	}

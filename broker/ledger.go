@@ -27,6 +27,9 @@ type ledger struct {
 	held map[name]flight
 	// barriers hold back what comes for an object that is being recalled.
 	barriers map[name]*barrier
+	// doubts are the levels of objects whose write to a stream was given up: until
+	// it is known what became of it, none of another level is decided beside it.
+	doubts map[name]map[string]stix.Level
 }
 
 // barrier stands before one object. It is clear once nothing of the object is on
@@ -70,7 +73,41 @@ type entry struct {
 	waiting []*entry
 }
 
-func newLedger() *ledger { return &ledger{held: map[name]flight{}, barriers: map[name]*barrier{}} }
+func newLedger() *ledger {
+	return &ledger{held: map[name]flight{}, barriers: map[name]*barrier{}, doubts: map[name]map[string]stix.Level{}}
+}
+
+func (l *ledger) doubt(n name, stream string, level stix.Level) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.doubts[n] == nil {
+		l.doubts[n] = map[string]stix.Level{}
+	}
+	l.doubts[n][stream] = level
+}
+
+// undoubt ends the doubts about one stream.
+func (l *ledger) undoubt(stream string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for n, of := range l.doubts {
+		if delete(of, stream); len(of) == 0 {
+			delete(l.doubts, n)
+		}
+	}
+}
+
+// doubtful tells whether an object of another level may be stored and nobody knows.
+func (l *ledger) doubtful(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, level := range l.doubts[e.name()] {
+		if level != e.object.level {
+			return true
+		}
+	}
+	return false
+}
 
 // hold has what comes for an object wait. It returns what is closed once nothing of
 // it is on its way any more, or, if another holds it, what is closed when that one
@@ -221,6 +258,10 @@ func (h *Hub) decide(e *entry) {
 		e.refuseLines(h, *no)
 		return
 	}
+	if h.writers.ledger.doubtful(e) {
+		e.refuseAll(h, "unavailable", "the hub does not know yet what became of an earlier submission of this object; send the same bytes again")
+		return
+	}
 	stored, lineage, no, err := h.compare(e)
 	var before *order
 	if err == nil && no == nil && len(stored.Places) == 0 {
@@ -241,7 +282,7 @@ func (h *Hub) decide(e *entry) {
 	}
 	// What is decided here may be decided by a writer, which the recall needs.
 	h.go_(func() {
-		if err := h.recalls.narrower.wait(h.run, before); err != nil {
+		if err := h.recalls.narrower.wait(h.recalls.ctx, before); err != nil {
 			e.refuseAll(h, "unavailable", "the hub could not recall the earlier versions, which are less strict, now; send the same bytes again")
 			return
 		}

@@ -69,6 +69,7 @@ func (w *writer) mend(ctx context.Context) {
 	w.mu.Unlock()
 	w.h.log.Error("a write failed for good; its submitters are told to send again", "stream", w.stream, "objects", len(left), "error", err)
 	for _, it := range left {
+		w.ws.ledger.doubt(it.entry.name(), w.stream, it.entry.object.level)
 		w.refuse(it, it.entry.refusal("unavailable", "the hub could not store the object now; send the same bytes again"))
 	}
 }
@@ -82,6 +83,7 @@ func (w *writer) undoubt() {
 	stamps := w.doubted
 	w.doubted = nil
 	w.mu.Unlock()
+	w.ws.ledger.undoubt(w.stream)
 	if len(stamps) > 0 {
 		w.h.recalls.look() // what came late may be of an object that was recalled
 	}

@@ -28,28 +28,51 @@ func (h *Hub) narrowing(e *entry, known stix.Lineage) (*order, *stix.Finding, er
 		return nil, nil, err
 	}
 	level := strictest(newest.Places)
+	if level != stix.NoLevel && earlier(e.key.Version, known.Latest) {
+		return nil, e.late(newest.Places, level), nil
+	}
+	if level >= e.object.level {
+		return nil, nil, nil // and so are the earlier ones, or they were taken away
+	}
+	versions, most, err := h.lessStrict(e)
 	switch {
-	case level == stix.NoLevel:
-		return nil, nil, nil
-	case earlier(e.key.Version, known.Latest):
-		if e.object.level >= level {
-			return nil, nil, nil
-		}
-		if !slices.ContainsFunc(newest.Places, e.mayKnow) {
-			return nil, e.hidden(), nil
-		}
-		f := e.refusal("recalled", "a later version of this object stands under a stricter TLP; the earlier ones are recalled from those who may not hold it")
-		return nil, &f, nil
-	case e.object.level <= level:
-		return nil, nil, nil
+	case err != nil || len(versions) == 0:
+		return nil, nil, err
+	case most > policy.RecallsUpTo(e.receipt.sub.seat):
+		return nil, e.hidden(), nil // the seat may not take away what it may not know
 	}
 	o := &order{Origin: e.key.Origin, ID: e.key.ID, Before: e.key.Version, Unless: e.object.level, UpTo: stix.Red, By: byNarrowing,
-		Reason: "a later version stands under a stricter TLP"}
+		Through: known.Latest, Reason: "a later version stands under a stricter TLP"}
 	if o.Unless == stix.Red {
-		o.Named = append(recipients(e.object.streams), e.key.Origin)
+		o.Versions, o.Reason = versions, "withdrawn by its origin"
 	}
-	o.Through = known.Latest
 	return o, nil, nil
+}
+
+// late refuses a version that comes after a later one that is stricter.
+func (e *entry) late(newest []catalog.Place, level stix.Level) *stix.Finding {
+	if e.object.level >= level {
+		return nil
+	}
+	if !slices.ContainsFunc(newest, e.mayKnow) {
+		return e.hidden()
+	}
+	f := e.refusal("recalled", "a later version of this object stands under a stricter TLP; the earlier ones are recalled from those who may not hold it")
+	return &f
+}
+
+// lessStrict lists the earlier versions that stand under a less strict level, and
+// the strictest of their levels.
+func (h *Hub) lessStrict(e *entry) (versions []string, most stix.Level, err error) {
+	err = h.index.EachForm(h.run, e.key.Origin, e.key.ID, func(k catalog.Key, stored catalog.Entry, _ stix.Lineage) error {
+		level := strictest(stored.Places)
+		if level != stix.NoLevel && level < e.object.level && earlier(k.Version, e.key.Version) {
+			versions, most = append(versions, k.Version), max(most, level)
+		}
+		return nil
+	})
+	slices.Sort(versions)
+	return versions, most, err
 }
 
 // narrower carries out what narrowings order, as many together as have come while
@@ -113,16 +136,59 @@ func (n *narrower) run(ctx context.Context, rs *recalls) {
 }
 
 func (rs *recalls) narrow(ctx context.Context, some []*narrowing) error {
-	if err := rs.take(ctx); err != nil {
-		return err
+	if rs.take(ctx) != nil {
+		return errNotNow
 	}
 	defer rs.leave()
-	orders := make([]*order, len(some))
-	for i, w := range some {
-		orders[i] = w.order
+	var orders []*order
+	for _, o := range together(some) {
+		// One that was carried out meanwhile may have taken all of it.
+		found, err := rs.find(ctx, o)
+		if err != nil {
+			return err
+		}
+		if len(found.places) > 0 {
+			orders = append(orders, o)
+		}
+	}
+	if len(orders) == 0 {
+		return nil
 	}
 	_, err := rs.begin(ctx, orders...)
 	return err
+}
+
+// together makes one order of those about one object and level: the one of the
+// latest version, which covers what the others do.
+func together(some []*narrowing) []*order {
+	type about struct {
+		name   name
+		unless stix.Level
+	}
+	latest := map[about]*order{}
+	var out []*order
+	for _, w := range some {
+		o, k := w.order, about{name{w.order.Origin, w.order.ID}, w.order.Unless}
+		was := latest[k]
+		if was == nil {
+			c := *o
+			latest[k] = &c
+			out = append(out, &c)
+			continue
+		}
+		if earlier(was.Before, o.Before) {
+			was.Before = o.Before
+		}
+		if earlier(was.Through, o.Through) {
+			was.Through = o.Through
+		}
+		for _, v := range o.Versions {
+			if !slices.Contains(was.Versions, v) {
+				was.Versions = append(was.Versions, v)
+			}
+		}
+	}
+	return out
 }
 
 // recalledFrom tells why an object is not taken again for an audience: it was
@@ -134,11 +200,22 @@ func (h *Hub) recalledFrom(e *entry, audience string) *stix.Finding {
 		return nil
 	}
 	upTo := policy.RecallsUpTo(e.receipt.sub.seat)
-	if len(r.tell) > 0 && !slices.ContainsFunc(r.tell, func(t told) bool { return t.Level <= upTo }) {
+	if !r.knownTo(upTo) {
 		return e.hidden()
 	}
 	f := e.refusal("recalled", "this was recalled by its origin and is not taken again: publish a new object")
 	return &f
+}
+
+// knownTo tells whether who may know of objects up to a level may know of a recall.
+func (r *recall) knownTo(upTo stix.Level) bool {
+	if r.order.By == byNarrowing && r.order.Unless > upTo {
+		return false
+	}
+	if len(r.tell) == 0 {
+		return r.order.UpTo <= upTo
+	}
+	return slices.ContainsFunc(r.tell, func(t told) bool { return t.Level <= upTo })
 }
 
 // recalledAll tells it of an object that was recalled from all that it is for.
@@ -159,11 +236,4 @@ func strictest(places []catalog.Place) (level stix.Level) {
 		}
 	}
 	return level
-}
-
-func recipients(streams []policy.Stream) (out []string) {
-	for _, s := range streams {
-		out = append(out, s.Audience)
-	}
-	return out
 }

@@ -73,8 +73,13 @@ func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T,
 			return none, gone
 		case now != r:
 			changes++
-		case still != n:
+		case still != n || n%2 == 1: // odd while something is being erased
 			erased++
+			select {
+			case <-ctx.Done():
+				return none, ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
 		default:
 			return out, err
 		}

@@ -53,17 +53,17 @@ func (h *Hub) Recall(ctx context.Context, account string, q api.RecallRequest) (
 	if no := r.MayRecall(seat); no != nil {
 		return nil, refused(no)
 	}
-	return h.recall(ctx, &order{Origin: seat.Member, UpTo: policy.RecallsUpTo(seat), By: seat.Name}, q)
+	return h.recall(ctx, account, &order{Origin: seat.Member, UpTo: policy.RecallsUpTo(seat), By: seat.Name}, q)
 }
 
 // RecallAs is Recall by the hub's administrator, of any origin's object.
 func (h *Hub) RecallAs(ctx context.Context, origin string, q api.RecallRequest) (*api.Recalled, error) {
-	return h.recall(ctx, &order{Origin: origin, UpTo: stix.Red, By: byAdministrator}, q)
+	return h.recall(ctx, "", &order{Origin: origin, UpTo: stix.Red, By: byAdministrator}, q)
 }
 
 var errNoObject = &api.Error{Code: "not-found", Message: "no such object is stored: an origin recalls what it published itself, by its id, and a version by its modified time"}
 
-func (h *Hub) recall(ctx context.Context, o *order, q api.RecallRequest) (*api.Recalled, error) {
+func (h *Hub) recall(ctx context.Context, account string, o *order, q api.RecallRequest) (*api.Recalled, error) {
 	if n := utf8.RuneCountInString(strings.TrimSpace(q.Reason)); n == 0 || n > maxReason {
 		return nil, invalid("a recall needs a reason of 1 to %d characters, which is told to all who hold the object", maxReason)
 	}
@@ -80,64 +80,118 @@ func (h *Hub) recall(ctx context.Context, o *order, q api.RecallRequest) (*api.R
 	rs, n := h.recalls, name{o.Origin, o.ID}
 	release, err := h.holdName(ctx, n)
 	if err != nil {
-		return nil, err
+		return nil, errNotNow
 	}
 	defer release()
-	if err := rs.take(ctx); err != nil {
-		return nil, err
+	if rs.take(ctx) != nil {
+		return nil, errNotNow
 	}
 	defer rs.leave()
+	if no := mayStillRecall(h.Region(), account, o); no != nil {
+		return nil, no
+	}
+	// A write that was given up may have got through: it is in a stream then, and
+	// nobody knows of it.
+	if err := h.writers.settleDoubts(ctx); err != nil {
+		h.log.Warn("a recall waits for writes whose end is not known", "error", err)
+		return nil, errNotNow
+	}
 	found, err := rs.find(ctx, o)
 	if err != nil {
 		h.log.Error("looking for what is recalled", "id", o.ID, "error", err)
 		return nil, errCatalogue
 	}
-	if len(found.messages) == 0 {
-		for _, r := range rs.of(n) {
-			if r.order.Version == o.Version && r.order.From == o.From && r.order.Before == "" && r.order.UpTo <= o.UpTo {
-				return r.answer(), nil // it was recalled before
-			}
+	if len(found.places) > 0 {
+		done, err := rs.begin(ctx, o)
+		if err != nil {
+			return nil, err
 		}
+		return done[0].answer(), nil
+	}
+	before := rs.standing(o)
+	if before == nil {
 		return nil, errNoObject
 	}
-	done, err := rs.begin(ctx, o)
-	if err != nil {
+	if err := rs.finishNow(ctx, before); err != nil {
 		return nil, err
 	}
-	return done[0].answer(), nil
-}
-
-// begin writes orders down and carries them out. The caller holds the turn, and
-// nothing that the orders cover is on its way to a disk.
-func (rs *recalls) begin(ctx context.Context, orders ...*order) ([]recall, error) {
-	records, batch := make([]any, len(orders)), make([]*recall, len(orders))
-	for i, o := range orders {
-		o.Recall, o.At = uuid.NewString(), time.Now().UTC()
-		records[i], batch[i] = o, &recall{order: *o}
-	}
-	if err := rs.write(ctx, recallOrdered, records...); err != nil {
-		rs.h.log.Error("recalls could not be written down", "recalls", len(orders), "error", err)
-		return nil, &api.Error{Code: "unavailable", Message: "the hub could not write the recall down now; order it again"}
-	}
-	for _, r := range batch {
-		rs.add(r)
-	}
-	// What was ordered is carried out even if whoever ordered it has gone.
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), carryOutTimeout)
-	defer done()
-	if err := rs.carryOut(ctx, batch); err != nil {
-		rs.fail(err)
-		rs.look()
-		rs.h.log.Error("recalls are ordered and not carried out yet; trying again until they are", "recalls", len(orders), "error", err)
-		return nil, &api.Error{Code: "unfinished", Message: "the recall is ordered and not carried out yet; the hub goes on trying, and /readyz says when it is done"}
-	}
-	out := make([]recall, len(batch))
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
+	return before.answer(), nil
+}
+
+var errNotNow = &api.Error{Code: "unavailable", Message: "the hub cannot carry the recall out now; order it again"}
+
+// mayStillRecall asks again for a seat that had to wait.
+func mayStillRecall(r *policy.Region, account string, o *order) error {
+	if account == "" {
+		return nil
+	}
+	seat := r.SeatByAccount(account)
+	if seat == nil || seat.Member != o.Origin {
+		return &api.Error{Code: "forbidden", Message: "this seat is not in the directory"}
+	}
+	if no := r.MayRecall(seat); no != nil {
+		return refused(no)
+	}
+	o.UpTo = policy.RecallsUpTo(seat)
+	return nil
+}
+
+// finishNow carries out what an earlier order left, if anything. The caller holds
+// the turn.
+func (rs *recalls) finishNow(ctx context.Context, r *recall) error {
+	if rs.isFinished(r) {
+		return nil
+	}
+	ctx, done := rs.bounded(ctx)
+	defer done()
+	if err := rs.carryOut(ctx, []*recall{r}); err != nil {
+		rs.unfinished(err, 1)
+		return errUnfinished
+	}
+	return nil
+}
+
+var errUnfinished = &api.Error{Code: "unfinished", Message: "the recall is ordered and not carried out yet; the hub goes on trying, and /readyz says when it is done"}
+
+func (rs *recalls) unfinished(err error, n int) {
+	rs.fail(err)
+	rs.look()
+	rs.h.log.Error("recalls are ordered and not carried out yet; trying again until they are", "recalls", n, "error", err)
+}
+
+// bounded is for what was ordered: it is carried out even if whoever ordered it has
+// gone, until the hub closes.
+func (rs *recalls) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), carryOutTimeout)
+	stop := context.AfterFunc(rs.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// begin takes orders and carries them out. The caller holds the turn, and nothing
+// that the orders cover is on its way to a disk. From here on they stand: also where
+// it is not known whether they were written down, since a start would find them.
+func (rs *recalls) begin(ctx context.Context, orders ...*order) ([]recall, error) {
+	batch := make([]*recall, len(orders))
+	for i, o := range orders {
+		o.Recall, o.At = uuid.NewString(), time.Now().UTC()
+		batch[i] = &recall{order: *o}
+		rs.add(batch[i])
+	}
+	ctx, done := rs.bounded(ctx)
+	defer done()
+	if err := rs.carryOut(ctx, batch); err != nil {
+		rs.unfinished(err, len(batch))
+		return nil, errUnfinished
+	}
+	out := make([]recall, len(batch))
 	for i, r := range batch {
+		rs.mu.RLock()
 		out[i] = r.copied()
+		rs.mu.RUnlock()
 		rs.h.Metrics.recalled(&r.order)
-		rs.h.log.Info("an object was recalled", "recall", r.order.Recall, "origin", r.order.Origin, "id", r.order.ID, "by", r.order.By, "places", r.places)
+		rs.h.log.Info("an object was recalled", "recall", r.order.Recall, "origin", r.order.Origin, "id", r.order.ID, "by", r.order.By, "places", out[i].places)
 	}
 	return out, nil
 }
@@ -150,41 +204,28 @@ const planMessages = 20_000
 
 // carryOut does what orders need, or what is left of it.
 func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
-	orders, places := ordersOf(batch), make([]int, len(batch))
-	var plans []any
+	if err := rs.writeOrders(ctx, batch); err != nil {
+		return err
+	}
+	all := make([]*found, len(batch))
 	var messages []messageAt
 	seen := map[messageAt]bool{}
 	for i, r := range batch {
-		found, err := rs.find(ctx, &r.order)
-		if err != nil {
+		var err error
+		if all[i], err = rs.find(ctx, &r.order); err != nil {
 			return err
 		}
-		places[i] = found.places
-		for part := range slices.Chunk(found.now, planMessages) {
-			plans = append(plans, &plan{Recall: r.order.Recall, Messages: part, Tell: found.tell})
-		}
-		for _, at := range found.messages {
+		for _, at := range all[i].messages {
 			if !seen[at] {
 				seen[at] = true
 				messages = append(messages, at)
 			}
 		}
 	}
-	if err := rs.write(ctx, recallPlanned, plans...); err != nil {
+	if err := rs.plan(ctx, batch, all); err != nil {
 		return err
 	}
-	byID := map[string]*recall{}
-	for _, r := range batch {
-		byID[r.order.Recall] = r
-	}
-	for _, p := range plans {
-		if p, ok := p.(*plan); ok {
-			rs.planned(byID[p.Recall], p)
-		}
-	}
-	if err := rs.tellAll(ctx, batch); err != nil {
-		return err
-	}
+	orders := ordersOf(batch)
 	for _, at := range messages {
 		if err := rs.erase(ctx, orders, at); err != nil {
 			return fmt.Errorf("erasing from message %d of %s: %w", at.Seq, at.Stream, err)
@@ -195,18 +236,88 @@ func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
 			return err
 		}
 	}
+	// Whoever joined while it went on may have received what was not erased yet.
+	for _, f := range all {
+		f.now = nil
+	}
+	if err := rs.plan(ctx, batch, all); err != nil {
+		return err
+	}
 	if err := rs.h.index.Scrub(ctx); err != nil {
 		return fmt.Errorf("ridding the catalogue's files of it: %w", err)
 	}
-	return rs.end(ctx, batch, places)
+	return rs.end(ctx, batch, all)
+}
+
+// writeOrders writes those down of which it is not known that they are.
+func (rs *recalls) writeOrders(ctx context.Context, batch []*recall) error {
+	var records []any
+	for _, r := range batch {
+		if !r.written {
+			records = append(records, &r.order)
+		}
+	}
+	if err := rs.write(ctx, recallOrdered, records...); err != nil {
+		return err
+	}
+	for _, r := range batch {
+		r.written = true
+	}
+	return nil
+}
+
+// plan writes down which messages are to be erased and who is to be told, as far as
+// that is not written yet, and tells them.
+func (rs *recalls) plan(ctx context.Context, batch []*recall, all []*found) error {
+	var plans []any
+	var of []*recall
+	for i, r := range batch {
+		tell := rs.untold(r, all[i])
+		if len(tell) > 0 && len(all[i].now) == 0 {
+			plans, of = append(plans, &plan{Recall: r.order.Recall, Tell: tell}), append(of, r)
+		}
+		for part := range slices.Chunk(all[i].now, planMessages) {
+			plans, of = append(plans, &plan{Recall: r.order.Recall, Messages: part, Tell: tell}), append(of, r)
+		}
+	}
+	if err := rs.write(ctx, recallPlanned, plans...); err != nil {
+		return err
+	}
+	for i, p := range plans {
+		if p, ok := p.(*plan); ok {
+			rs.planned(of[i], p)
+		}
+	}
+	return rs.tellAll(ctx, batch)
+}
+
+// untold are those that may have received what was found, and are not to be told
+// yet.
+func (rs *recalls) untold(r *recall, f *found) (out []told) {
+	region := rs.h.Region()
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	known := map[told]bool{}
+	for _, t := range r.tell {
+		known[told{Member: t.Member, Level: t.Level}] = true
+	}
+	for _, p := range f.places {
+		for _, m := range region.Holders(policy.Stream{Audience: p.Audience, Level: p.Level}, p.Seq) {
+			if t := (told{Member: m, Level: p.Level}); !known[t] {
+				known[t] = true
+				out = append(out, t)
+			}
+		}
+	}
+	return out
 }
 
 // end writes down that orders are carried out.
-func (rs *recalls) end(ctx context.Context, batch []*recall, places []int) error {
+func (rs *recalls) end(ctx context.Context, batch []*recall, all []*found) error {
 	finishes := make([]any, len(batch))
 	rs.mu.RLock()
 	for i, r := range batch {
-		finishes[i] = &finish{Recall: r.order.Recall, Places: r.places + places[i], Told: slices.Clone(r.tell)}
+		finishes[i] = &finish{Recall: r.order.Recall, Places: r.places + len(all[i].places), Told: slices.Clone(r.tell)}
 	}
 	rs.mu.RUnlock()
 	if err := rs.write(ctx, recallFinished, finishes...); err != nil {
@@ -238,33 +349,25 @@ func (os orders) covers(k catalog.Key, audience string, level stix.Level) bool {
 
 // found is what is stored of what an order covers.
 type found struct {
+	places   []catalog.Place
 	messages []messageAt // by the sequences that they had first
 	now      []messageAt // by those that they have
-	places   int
-	tell     []told
 }
 
 // find looks for what an order covers.
 func (rs *recalls) find(ctx context.Context, o *order) (*found, error) {
 	h, out := rs.h, &found{}
-	r := h.Region()
-	seen, tell := map[messageAt]bool{}, map[told]bool{}
+	seen := map[messageAt]bool{}
 	err := h.index.EachForm(ctx, o.Origin, o.ID, func(k catalog.Key, e catalog.Entry, _ stix.Lineage) error {
 		for _, p := range e.Places {
 			if !o.covers(k.Version, p.Audience, p.Level) {
 				continue
 			}
-			out.places++
+			out.places = append(out.places, p)
 			if at := (messageAt{p.Stream, p.Seq}); !seen[at] {
 				seen[at] = true
 				out.messages = append(out.messages, at)
 				out.now = append(out.now, messageAt{p.Stream, h.index.At(p.Stream, p.Seq)})
-			}
-			for _, m := range r.Holders(policy.Stream{Audience: p.Audience, Level: p.Level}, p.Seq) {
-				if t := (told{Member: m, Level: p.Level}); !tell[t] && !slices.Contains(o.Named, m) {
-					tell[t] = true
-					out.tell = append(out.tell, t)
-				}
 			}
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,9 @@ func (w *writer) eraseFrom(ctx context.Context, os orders, at messageAt) error {
 	}
 	raw, err := stream.GetMsg(ctx, now.Seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return fmt.Errorf("%w: its message %d is gone", errNotAsKnown, now.Seq)
+		// The store has lost it, or it was overwritten before: then the catalogue
+		// forgets what it knows of it, neighbours too, so that they may come again.
+		return w.forget(now, catalog.Erasure{Stream: at.Stream, Seq: at.Seq})
 	}
 	if err != nil {
 		return err
@@ -66,17 +69,26 @@ func (w *writer) eraseFrom(ctx context.Context, os orders, at messageAt) error {
 			return err
 		}
 	}
-	// Whoever reads has the old message and the old places, or the new ones.
-	h.gate.Lock()
-	err = h.index.Erase(e)
-	h.messages.forget(now)
-	h.erasures.Add(1)
-	h.gate.Unlock()
+	if err := w.forget(now, e); err != nil {
+		return err
+	}
+	err = secureDelete(ctx, stream, now.Seq)
+	h.messages.forget(now) // whoever read it meanwhile has kept it again
+	return err
+}
+
+// forget has the catalogue forget what is erased. Whoever reads meanwhile reads
+// again (inForce): it has the old message and the old places, or the new ones.
+func (w *writer) forget(now messageAt, e catalog.Erasure) error {
+	w.h.erasures.Add(1)
+	err := w.h.index.Erase(e)
+	w.h.messages.forget(now)
+	w.h.erasures.Add(1)
 	if err != nil {
 		w.distrust()
 		return fmt.Errorf("having the catalogue forget it: %w", err)
 	}
-	return secureDelete(ctx, stream, now.Seq)
+	return nil
 }
 
 func secureDelete(ctx context.Context, s jetstream.Stream, seq uint64) error {
@@ -187,7 +199,7 @@ func (w *writer) storeLeft(ctx context.Context, m *storedMessage, left []int, e 
 // come to overwrite.
 func (rs *recalls) eraseRests(ctx context.Context, os orders, r *recall) error {
 	rs.mu.RLock()
-	planned := slices.Clone(r.messages)
+	planned := slices.Collect(maps.Keys(r.messages))
 	rs.mu.RUnlock()
 	for _, now := range planned {
 		if err := rs.eraseRest(ctx, os, now); err != nil {
@@ -215,8 +227,17 @@ func (rs *recalls) eraseRest(ctx context.Context, os orders, now messageAt) erro
 			return fmt.Errorf("%s: %w", api.HeaderSequence, err)
 		}
 	}
-	if rs.h.index.At(first.Stream, first.Seq) != now.Seq {
+	if rs.h.index.At(first.Stream, first.Seq) == now.Seq {
+		if err := rs.erase(ctx, os, first); err != nil {
+			return err
+		}
+	}
+	listed, err := rs.h.index.Lists(first.Stream, first.Seq)
+	if err != nil {
+		return err
+	}
+	if !listed || rs.h.index.At(first.Stream, first.Seq) != now.Seq {
 		return secureDelete(ctx, stream, now.Seq)
 	}
-	return rs.erase(ctx, os, first)
+	return nil
 }

@@ -161,19 +161,33 @@ func (rs *recalls) tellAll(ctx context.Context, batch []*recall) error {
 	return settle()
 }
 
-func (rs *recalls) tell(o *order, t *told) (jetstream.PubAckFuture, error) {
-	told := api.RecallOrder{Recall: o.Recall, Origin: o.Origin, ID: o.ID, Version: o.Version, Before: justAfter(o.Through), Audience: o.From,
-		Level: t.Level, Reason: o.Reason, At: o.At}
-	if o.Unless < stix.Red {
-		told.Unless = o.Unless // of RED only those named keep it, and they are not told
+// tell gives an order to a member. One that a version which is RED makes necessary
+// is told as recalls of the versions that it takes away; the last of them is waited
+// for, since a stream keeps the order.
+func (rs *recalls) tell(o *order, t *told) (ack jetstream.PubAckFuture, err error) {
+	out := api.RecallOrder{Recall: o.Recall, Origin: o.Origin, ID: o.ID, Version: o.Version, Before: justAfter(o.Through), Audience: o.From,
+		Unless: o.Unless, Level: t.Level, Reason: o.Reason, At: o.At}
+	if len(o.Versions) == 0 {
+		return rs.publish(&out, t.Member, "")
 	}
-	body, err := json.Marshal(told)
+	out.Before, out.Unless = "", stix.NoLevel
+	for _, v := range o.Versions {
+		out.Version = v
+		if ack, err = rs.publish(&out, t.Member, " "+v); err != nil {
+			return nil, err
+		}
+	}
+	return ack, nil
+}
+
+func (rs *recalls) publish(o *api.RecallOrder, member, about string) (jetstream.PubAckFuture, error) {
+	body, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
 	}
 	typ, _, _ := strings.Cut(o.ID, "--")
-	msg := &nats.Msg{Subject: policy.ControlSubject(t.Member, t.Level.String(), o.Origin, typ), Data: body}
-	return rs.h.js.PublishMsgAsync(msg, jetstream.WithExpectStream(policy.ControlName(t.Member)), jetstream.WithMsgID(o.Recall+" "+t.Level.String()))
+	msg := &nats.Msg{Subject: policy.ControlSubject(member, o.Level.String(), o.Origin, typ), Data: body}
+	return rs.h.js.PublishMsgAsync(msg, jetstream.WithExpectStream(policy.ControlName(member)), jetstream.WithMsgID(o.Recall+" "+o.Level.String()+about))
 }
 
 // justAfter is a version's instant and a millisecond more, "" of none.
@@ -206,7 +220,7 @@ func (h *Hub) recallStatus(ctx context.Context, n name, upTo stix.Level, asks st
 	floors := map[string]map[string]uint64{} // member, account
 	for _, r := range h.recalls.of(n) {
 		tell := slices.DeleteFunc(r.tell, func(t told) bool { return t.Level > upTo })
-		if len(tell) == 0 && r.order.UpTo > upTo {
+		if !r.knownTo(upTo) {
 			continue
 		}
 		st := api.RecallStatus{Recall: r.order.Recall, ID: r.order.ID, Version: r.order.Version, From: r.order.From, Reason: r.order.Reason,

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,12 +46,12 @@ type order struct {
 	// UpTo bounds what is recalled to the levels that whoever ordered it may know
 	// of.
 	UpTo stix.Level `json:"up_to"`
-	// Named are the members that a narrowing to RED names, and that therefore
-	// keep what they have.
-	Named  []string  `json:"named,omitempty"`
-	Reason string    `json:"reason"`
-	By     string    `json:"by"`
-	At     time.Time `json:"at"`
+	// Versions are those that a narrowing to RED takes away. Each is told as a
+	// recall of its own, so that nobody learns of a version that is RED.
+	Versions []string  `json:"versions,omitempty"`
+	Reason   string    `json:"reason"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
 }
 
 // covers tells whether an order takes a version of its object away from an
@@ -97,7 +98,8 @@ type finish struct {
 // recall is an order and how far it has come.
 type recall struct {
 	order    order
-	messages []messageAt // planned, and to be gone when it is finished
+	written  bool               // it is known to be on disk
+	messages map[messageAt]bool // planned, and to be gone when it is finished
 	tell     []told
 	places   int
 	finished bool
@@ -115,9 +117,13 @@ type recalls struct {
 
 	mu     sync.RWMutex
 	byName map[name][]*recall
+	byID   map[string]*recall
 	all    []*recall
-	erased map[messageAt]bool // every message planned to be gone
-	failed error              // why one is not carried out yet
+	erased map[string]uint64 // how many messages of a stream were planned to be gone
+	failed error             // why one is not carried out yet
+
+	ctx    context.Context // ends when the hub begins to close
+	cancel context.CancelFunc
 }
 
 func (h *Hub) openRecalls(ctx context.Context) error {
@@ -126,14 +132,15 @@ func (h *Hub) openRecalls(ctx context.Context) error {
 	if err := h.ensureStream(ctx, c); err != nil {
 		return fmt.Errorf("making stream %s: %w", recallStream, err)
 	}
-	rs := &recalls{h: h, turn: make(chan struct{}, 1), due: make(chan struct{}, 1), narrower: newNarrower(), byName: map[name][]*recall{}, erased: map[messageAt]bool{}}
+	rs := &recalls{h: h, turn: make(chan struct{}, 1), due: make(chan struct{}, 1), narrower: newNarrower(), byName: map[name][]*recall{}, byID: map[string]*recall{}, erased: map[string]uint64{}}
+	rs.ctx, rs.cancel = context.WithCancel(context.Background())
 	last, err := h.lastSeq(ctx, recallStream)
 	if err != nil {
 		return err
 	}
-	known := map[string]*recall{}
+	gone := map[messageAt]bool{}
 	err = streamSource{h.js}.Messages(ctx, recallStream, 1, last, func(m catalog.Message) error {
-		if err := rs.read(known, m); err != nil {
+		if err := rs.read(gone, m); err != nil {
 			return fmt.Errorf("message %d of %s: %w", m.Seq, recallStream, err)
 		}
 		return nil
@@ -142,16 +149,16 @@ func (h *Hub) openRecalls(ctx context.Context) error {
 	return err
 }
 
-// read takes in one stored message.
-func (rs *recalls) read(known map[string]*recall, m catalog.Message) error {
+// read takes in one stored message. gone are the messages that were planned to be
+// gone so far.
+func (rs *recalls) read(gone map[messageAt]bool, m catalog.Message) error {
 	switch m.Subject {
 	case recallOrdered:
-		r := &recall{}
+		r := &recall{written: true}
 		if err := json.Unmarshal(m.Data, &r.order); err != nil {
 			return err
 		}
-		if known[r.order.Recall] == nil { // a write that was tried again
-			known[r.order.Recall] = r
+		if rs.byID[r.order.Recall] == nil { // else a write that was tried again
 			rs.add(r)
 		}
 	case recallPlanned:
@@ -159,7 +166,11 @@ func (rs *recalls) read(known map[string]*recall, m catalog.Message) error {
 		if err := json.Unmarshal(m.Data, &p); err != nil {
 			return err
 		}
-		if r := known[p.Recall]; r != nil {
+		p.Messages = slices.DeleteFunc(p.Messages, func(at messageAt) bool { return gone[at] })
+		for _, at := range p.Messages {
+			gone[at] = true
+		}
+		if r := rs.byID[p.Recall]; r != nil {
 			rs.planned(r, &p)
 		}
 	case recallFinished:
@@ -167,7 +178,7 @@ func (rs *recalls) read(known map[string]*recall, m catalog.Message) error {
 		if err := json.Unmarshal(m.Data, &f); err != nil {
 			return err
 		}
-		if r := known[f.Recall]; r != nil {
+		if r := rs.byID[f.Recall]; r != nil {
 			rs.finished(r, &f)
 		}
 	}
@@ -212,6 +223,7 @@ func (rs *recalls) add(r *recall) {
 	defer rs.mu.Unlock()
 	n := name{r.order.Origin, r.order.ID}
 	rs.byName[n] = append(rs.byName[n], r)
+	rs.byID[r.order.Recall] = r
 	rs.all = append(rs.all, r)
 }
 
@@ -219,10 +231,13 @@ func (rs *recalls) planned(r *recall, p *plan) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r.finished = false
+	if r.messages == nil {
+		r.messages = map[messageAt]bool{}
+	}
 	for _, at := range p.Messages {
-		rs.erased[at] = true
-		if !slices.Contains(r.messages, at) {
-			r.messages = append(r.messages, at)
+		if !r.messages[at] {
+			r.messages[at] = true
+			rs.erased[at.Stream]++
 		}
 	}
 	for _, t := range p.Tell {
@@ -267,7 +282,7 @@ func (rs *recalls) of(n name) []recall {
 // copied is good to read without the lock.
 func (r *recall) copied() recall {
 	c := *r
-	c.tell, c.messages = slices.Clone(r.tell), slices.Clone(r.messages)
+	c.tell, c.messages = slices.Clone(r.tell), nil
 	return c
 }
 
@@ -287,10 +302,8 @@ func (rs *recalls) unsettled() []recall {
 func (rs *recalls) settle(id string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	for _, r := range rs.all {
-		if r.order.Recall == id {
-			r.settled = true
-		}
+	if r := rs.byID[id]; r != nil {
+		r.settled = true
 	}
 }
 
@@ -298,12 +311,7 @@ func (rs *recalls) settle(id string) {
 func (rs *recalls) erasedOf(stream string) (n uint64) {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
-	for at := range rs.erased {
-		if at.Stream == stream {
-			n++
-		}
-	}
-	return n
+	return rs.erased[stream]
 }
 
 func (rs *recalls) fail(err error) {
@@ -320,6 +328,15 @@ func (rs *recalls) check() error {
 		return fmt.Errorf("a recall is not carried out yet; the hub keeps trying: %w", rs.failed)
 	}
 	return nil
+}
+
+// resume carries out what the last run left. What cannot be carried out does not
+// keep the hub closed: it was not answered as done, /readyz tells of it, and it is
+// tried again.
+func (rs *recalls) resume(ctx context.Context) {
+	if err := rs.carryOutAll(ctx); err != nil {
+		rs.unfinished(err, len(rs.all))
+	}
 }
 
 // look has every order looked at again soon.
@@ -358,28 +375,52 @@ func (rs *recalls) follow(ctx context.Context) {
 	}
 }
 
-// carryOutAll finishes what is not finished, and does again what is no longer so.
+// carryOutAll finishes what is not finished, and does again what is no longer so:
+// all together, and one by one if that fails, so that one which cannot be carried
+// out keeps no other from it.
 func (rs *recalls) carryOutAll(ctx context.Context) error {
 	if err := rs.take(ctx); err != nil {
 		return err
 	}
 	defer rs.leave()
+	if err := rs.h.writers.settleDoubts(ctx); err != nil {
+		return err
+	}
 	rs.mu.RLock()
 	all := slices.Clone(rs.all)
 	rs.mu.RUnlock()
+	var due []*recall
 	for _, r := range all {
-		again := !rs.isFinished(r)
-		if !again {
+		if rs.isFinished(r) {
 			found, err := rs.find(ctx, &r.order)
 			if err != nil {
 				return err
 			}
-			again = len(found.messages) > 0
-		}
-		if again {
-			if err := rs.carryOut(ctx, []*recall{r}); err != nil {
-				return fmt.Errorf("recall %s: %w", r.order.Recall, err)
+			if len(found.places) == 0 {
+				continue
 			}
+		}
+		due = append(due, r)
+	}
+	if len(due) == 0 || rs.carryOut(ctx, due) == nil {
+		return nil
+	}
+	var errs []error
+	for _, r := range due {
+		if err := rs.carryOut(ctx, []*recall{r}); err != nil {
+			errs = append(errs, fmt.Errorf("recall %s: %w", r.order.Recall, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// standing returns an order that says the same, nil if there is none.
+func (rs *recalls) standing(o *order) *recall {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	for _, r := range slices.Backward(rs.byName[name{o.Origin, o.ID}]) {
+		if r.order.Version == o.Version && r.order.From == o.From && r.order.Before == "" && r.order.UpTo <= o.UpTo {
+			return r
 		}
 	}
 	return nil

@@ -30,6 +30,24 @@ func (x *Index) At(stream string, seq uint64) uint64 {
 	return seq
 }
 
+// Lists reports whether the index knows of an object of the message that had a
+// sequence first.
+func (x *Index) Lists(stream string, seq uint64) (bool, error) {
+	if err := x.enter(); err != nil {
+		return false, err
+	}
+	defer x.gate.RUnlock()
+	no, known := x.names.Load().streams.numbers[stream]
+	if !known {
+		return false, nil
+	}
+	v, err := value(x.db, appendMessageKey(nil, kindMessage, no, seq))
+	if err != nil {
+		return false, x.fault("looking at a message", err)
+	}
+	return v != nil, nil
+}
+
 // setMove takes down where what is left of a message is, 0 for nowhere but in
 // its place.
 func (x *Index) setMove(stream string, seq, physical uint64) {

@@ -40,10 +40,11 @@ type known struct {
 // about is an object by its origin and id.
 type about struct{ origin, id string }
 
-// orderName tells orders apart: the same comes once for each level.
+// orderName tells orders apart: the same comes once for each level, and one may come
+// for each of several versions.
 type orderName struct {
-	recall string
-	level  stix.Level
+	recall, version string
+	level           stix.Level
 }
 
 func openOrders(s seen) (*orders, error) {
@@ -67,7 +68,7 @@ func (os *orders) put(k *known) {
 	os.known[k.number] = k
 	a := about{k.Order.Origin, k.Order.ID}
 	os.about[a] = append(os.about[a], k)
-	os.byName[orderName{k.Order.Recall, k.Order.Level}] = k
+	os.byName[orderName{k.Order.Recall, k.Order.Version, k.Order.Level}] = k
 }
 
 // arrive makes an order known and returns what is known of it: from here on the
@@ -75,7 +76,7 @@ func (os *orders) put(k *known) {
 // seat what it has, and is asked of a new order only.
 func (os *orders) arrive(o *api.RecallOrder, kept func() (bool, error)) (k *known, err error) {
 	os.mu.Lock()
-	k = os.byName[orderName{o.Recall, o.Level}]
+	k = os.byName[orderName{o.Recall, o.Version, o.Level}]
 	os.mu.Unlock()
 	if k != nil {
 		return k, nil
@@ -117,7 +118,7 @@ func (os *orders) drop() error {
 		return nil
 	}
 	delete(os.known, k.number)
-	delete(os.byName, orderName{k.Order.Recall, k.Order.Level})
+	delete(os.byName, orderName{k.Order.Recall, k.Order.Version, k.Order.Level})
 	a := about{k.Order.Origin, k.Order.ID}
 	if os.about[a] = os.about[a][1:]; len(os.about[a]) == 0 { // the oldest of them too
 		delete(os.about, a)
