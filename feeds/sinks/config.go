@@ -1,0 +1,230 @@
+package sinks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/feeds/sink"
+)
+
+// Config is the file sinks.yaml. Paths in it are relative to the file.
+type Config struct {
+	Credentials string `yaml:"credentials"`
+	Hub         string `yaml:"hub"`
+	State       string `yaml:"state"`
+	// Allow is a list of what is never blocked.
+	Allow string `yaml:"allow"`
+	// Since is where the very first start begins; empty is everything.
+	Since string `yaml:"since"`
+	// Metrics is host:port of a listener on loopback; empty is none.
+	Metrics string           `yaml:"metrics"`
+	Sinks   map[string]*Sink `yaml:"sinks"`
+}
+
+// Sink is one sink.
+type Sink struct {
+	Name     string            `yaml:"-"`
+	Format   string            `yaml:"format"`
+	Path     string            `yaml:"path"`
+	Exposure policy.Exposure   `yaml:"exposure"`
+	Drill    bool              `yaml:"drill"`
+	Red      bool              `yaml:"red"`
+	Options  map[string]string `yaml:"options"`
+
+	Types         []string `yaml:"types"`
+	Origins       []string `yaml:"origins"`
+	MinConfidence int      `yaml:"min_confidence"`
+
+	Interval Duration `yaml:"interval"`
+	Shrink   *int     `yaml:"shrink_percent"`
+	Mode     string   `yaml:"mode"`
+	Check    *string  `yaml:"check"`
+	Reload   string   `yaml:"reload"`
+
+	format sink.Format
+	mode   fs.FileMode
+}
+
+// Duration is written as 30s, 15m, 24h or 30d.
+type Duration time.Duration
+
+// UnmarshalYAML reads it.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	text, days := strings.CutSuffix(n.Value, "d")
+	if days {
+		text += "h"
+	}
+	v, err := time.ParseDuration(text)
+	if days {
+		v *= 24
+	}
+	if err != nil || v < 0 {
+		return fmt.Errorf("line %d: %q is no duration such as 30s, 15m or 30d", n.Line, n.Value)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Load reads a configuration, and refuses what it does not know.
+func Load(file string) (*Config, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	c := &Config{State: "sinks-state"}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		text := strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "in type sinks.Config", "there", "in type sinks.Sink", "of a sink").Replace(err.Error())
+		return nil, fmt.Errorf("reading the configuration: %s: %s", file, text)
+	}
+	if err := c.settle(filepath.Dir(file)); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+func (c *Config) settle(dir string) error {
+	in := func(p *string) {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	in(&c.Credentials)
+	in(&c.State)
+	in(&c.Allow)
+	if len(c.Sinks) == 0 {
+		return errors.New("there is no sink in it: `selat sink init FORMAT` writes one")
+	}
+	paths := map[string]string{}
+	for name, s := range c.Sinks {
+		if s == nil {
+			return fmt.Errorf("sinks.%s: it is empty", name)
+		}
+		s.Name = name
+		if err := s.settle(in); err != nil {
+			return fmt.Errorf("sinks.%s: %w", name, err)
+		}
+		if other := paths[s.Path]; s.Path != "" && other != "" {
+			return fmt.Errorf("sinks.%s: it has the path of sinks.%s", name, other)
+		}
+		paths[s.Path] = name
+	}
+	return nil
+}
+
+func (s *Sink) settle(in func(*string)) (err error) {
+	if s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		return errors.New("a sink's name has small letters, digits, - _ and . only")
+	}
+	if s.format, err = sink.FormatNamed(s.Format); err != nil {
+		return err
+	}
+	if err := s.format.CheckOptions(s.Options); err != nil {
+		return err
+	}
+	if !slices.Contains(policy.Exposures, s.Exposure) {
+		return fmt.Errorf("exposure: say who sees what it writes: one of %v", policy.Exposures)
+	}
+	if s.Red && (s.Exposure != policy.ExposeOrganization || !personal(s.Format)) {
+		return errors.New("red: TLP:RED goes to files of the seat's own people only: exposure organization, format stix, stix-bundle, csv or sqlite")
+	}
+	if s.Path == "" {
+		s.Path = s.format.Default
+	}
+	if s.format.Shape() != "stream" {
+		in(&s.Path)
+	}
+	s.mode = 0o640
+	if s.Mode != "" {
+		m, err := strconv.ParseUint(s.Mode, 8, 9)
+		if err != nil {
+			return fmt.Errorf("mode: %q is no mode such as 0640", s.Mode)
+		}
+		s.mode = fs.FileMode(m)
+	}
+	if s.mode&0o007 != 0 && s.Exposure != policy.ExposePublic {
+		return fmt.Errorf("mode: %04o lets everybody on this machine read what is for %s", s.mode, s.Exposure)
+	}
+	if s.Shrink != nil && (*s.Shrink < 1 || *s.Shrink > 100) {
+		return errors.New("shrink_percent is 1 to 100; 100 lets it lose everything at once")
+	}
+	if s.MinConfidence < 0 || s.MinConfidence > 100 {
+		return errors.New("min_confidence is 0 to 100")
+	}
+	return nil
+}
+
+// personal formats are files that a person opens, and no device loads.
+func personal(format string) bool {
+	return slices.Contains([]string{"stix", "stix-bundle", "csv", "sqlite"}, format)
+}
+
+// View is what the sink may show.
+func (s *Sink) View() View {
+	return View{Outlet: policy.Outlet{Exposure: s.Exposure, Drill: s.Drill, Personal: s.Red}, Types: s.Types, Origins: s.Origins, MinConfidence: s.MinConfidence}
+}
+
+// defaultShrink is how many percent of its lines a file may lose at once.
+const defaultShrink = 50
+
+// output makes a sink that is a file or folder.
+func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
+	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: strings.Fields(s.Reload)}
+	if s.Shrink != nil {
+		o.Shrink = *s.Shrink
+	}
+	o.Check = s.check()
+	settings := sink.Settings{Options: s.Options, Allow: allow}
+	if s.format.File != nil {
+		o.File, err = s.format.File(settings)
+	} else {
+		o.Folder, err = s.format.Folder(settings)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sinks.%s: %w", s.Name, err)
+	}
+	return o, nil
+}
+
+// check is the command that the configuration names; without one the format's own,
+// if that is installed here.
+func (s *Sink) check() []string {
+	if s.Check != nil {
+		return strings.Fields(*s.Check)
+	}
+	own := strings.Fields(s.format.Check)
+	if len(own) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath(own[0]); err != nil {
+		return nil
+	}
+	return own
+}
+
+// readAllow reads the allow-list, nil if there is none.
+func (c *Config) readAllow() (*sink.Allow, error) {
+	if c.Allow == "" {
+		return nil, nil
+	}
+	f, err := os.Open(c.Allow)
+	if err != nil {
+		return nil, fmt.Errorf("reading the allow-list: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return sink.ReadAllow(f)
+}

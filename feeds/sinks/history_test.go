@@ -1,0 +1,292 @@
+package sinks_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/feeds/sink"
+	"github.com/selat-hub/selat/feeds/sinks"
+	"github.com/selat-hub/selat/stix"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func must(t interface {
+	Helper()
+	Fatal(...any)
+}, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// thing is one version of one indicator at one place, as this test knows it.
+type thing struct {
+	id, version int
+	from, until time.Duration // after epoch; until 0 is none
+	revoked     bool
+	audience    string
+	level       stix.Level
+}
+
+func (x thing) domain() string { return fmt.Sprintf("o%dv%d.example", x.id, x.version) }
+
+func (x thing) stix() string { return fmt.Sprintf("indicator--00000000-0000-4000-8000-%012x", x.id) }
+
+func (x thing) modified() string {
+	return epoch.Add(time.Duration(x.version) * time.Millisecond).Format("2006-01-02T15:04:05.000Z")
+}
+
+func (x thing) delivery() *client.Delivery {
+	until := ""
+	if x.until > 0 {
+		until = fmt.Sprintf(`,"valid_until":%q`, epoch.Add(x.until).Format(time.RFC3339))
+	}
+	object := fmt.Sprintf(`{"type":"indicator","spec_version":"2.1","id":%q,"created":"2026-01-01T00:00:00.000Z","modified":%q,"pattern":"[domain-name:value = '%s']","pattern_type":"stix","valid_from":%q%s,"revoked":%t}`,
+		x.stix(), x.modified(), x.domain(), epoch.Add(x.from).Format(time.RFC3339), until, x.revoked)
+	return &client.Delivery{Object: []byte(object), ID: x.stix(), Type: "indicator", Version: x.modified(), Origin: "sg",
+		Audience: x.audience, Level: x.level, Added: epoch, SHA256: sha256.Sum256([]byte(object))}
+}
+
+// shown is the reference, as naive as can be: the lines that a file of domains has.
+func shown(held []thing, o policy.Outlet, now time.Duration) []string {
+	var out []string
+	for id := range 8 {
+		newest := -1
+		for _, x := range held {
+			if x.id == id && (x.audience == "drill") == o.Drill {
+				newest = max(newest, x.version)
+			}
+		}
+		may := false
+		var it thing
+		for _, x := range held {
+			if x.id != id || x.version != newest || (x.audience == "drill") != o.Drill {
+				continue
+			}
+			it = x
+			limits := map[stix.Level][]policy.Exposure{
+				stix.Clear: policy.Exposures, stix.Green: policy.Exposures[:3], stix.Amber: policy.Exposures[:2], stix.AmberStrict: policy.Exposures[:1],
+			}
+			may = may || slices.Contains(limits[x.level], o.Exposure)
+		}
+		if newest >= 0 && may && !it.revoked && it.from <= now && (it.until == 0 || it.until > now) {
+			out = append(out, it.domain())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func linesOf(t *rapid.T, path string) []string {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	must(t, err)
+	var out []string
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Whatever is added, changed, revoked, over, narrowed or recalled, in whatever
+// order, and wherever the daemon is killed: each file is what a pure function of
+// the history says.
+func TestAFileIsWhatTheHistorySays(t *testing.T) {
+	base := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		dir := filepath.Join(base, fmt.Sprint(n))
+		must(t, os.Mkdir(dir, 0o700))
+		defer os.RemoveAll(dir) //nolint:errcheck // a folder of the test
+		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}}
+		for i, e := range policy.Exposures {
+			h.outputs = append(h.outputs, output(t, dir, string(e), policy.Outlet{Exposure: e}, rapid.SampledFrom([]int{50, 100}).Draw(t, "shrink")))
+			if i == 0 {
+				h.outputs = append(h.outputs, output(t, dir, "drill", policy.Outlet{Exposure: e, Drill: true}, 100))
+			}
+		}
+		h.open()
+		h.run(rapid.IntRange(5, 40).Draw(t, "steps"))
+	})
+}
+
+func output(t *rapid.T, dir, name string, o policy.Outlet, shrink int) *sinks.Output {
+	f, err := sink.FormatNamed("list")
+	must(t, err)
+	list, err := f.File(sink.Settings{})
+	must(t, err)
+	return &sinks.Output{Name: name, Path: filepath.Join(dir, name+".txt"), View: sinks.View{Outlet: o}, File: list, Mode: 0o600, Shrink: shrink}
+}
+
+type history struct {
+	t       *rapid.T
+	fs      *vfs.MemFS
+	state   *sinks.State
+	now     time.Duration
+	outputs []*sinks.Output
+
+	things map[string]thing // by place: one version has one form
+	held   []thing
+	unsure []thing // handled and not flushed: they come again after a kill
+	orders []api.RecallOrder
+}
+
+func (h *history) open() {
+	s, err := sinks.OpenState("state", h.fs, nil)
+	must(h.t, err)
+	h.state = s
+}
+
+func (h *history) clock() time.Time { return epoch.Add(h.now) }
+
+func (h *history) run(steps int) {
+	for range steps {
+		switch rapid.IntRange(0, 9).Draw(h.t, "step") {
+		case 0, 1, 2, 3:
+			h.deliver(h.draw())
+		case 4:
+			h.recall()
+		case 5:
+			h.now += time.Duration(rapid.IntRange(0, 50).Draw(h.t, "hours")) * time.Hour
+		case 6:
+			h.kill()
+		case 7:
+			h.flush()
+		default:
+			h.flush()
+			h.write(false)
+		}
+	}
+	h.flush()
+	h.write(false)
+	h.write(true)
+	for _, o := range h.outputs {
+		if got, want := linesOf(h.t, o.Path), shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+			h.t.Fatalf("%s has %v, and the history says %v; held: %+v", o.Name, got, want, h.held)
+		}
+	}
+	must(h.t, h.state.Close())
+}
+
+// draw makes a version of an object. One version is the same everywhere.
+func (h *history) draw() thing {
+	id, version := rapid.IntRange(0, 7).Draw(h.t, "id"), rapid.IntRange(1, 4).Draw(h.t, "version")
+	name := fmt.Sprint(id, version)
+	x, known := h.things[name]
+	if !known {
+		x = thing{id: id, version: version,
+			from:    time.Duration(rapid.IntRange(0, 60).Draw(h.t, "from")) * time.Hour,
+			revoked: rapid.IntRange(0, 5).Draw(h.t, "revoked") == 0,
+			level:   rapid.SampledFrom(stix.Levels[:4]).Draw(h.t, "level")}
+		if rapid.Bool().Draw(h.t, "ends") {
+			x.until = x.from + time.Duration(rapid.IntRange(1, 60).Draw(h.t, "hours valid"))*time.Hour
+		}
+		h.things[name] = x
+	}
+	x.audience = rapid.SampledFrom([]string{"region", "asean", "drill"}).Draw(h.t, "audience")
+	return x
+}
+
+// deliver hands an object over, unless an order covers it: then the client does
+// not.
+func (h *history) deliver(x thing) {
+	d := x.delivery()
+	for i := range h.orders {
+		if client.Covers(&h.orders[i], d) {
+			return
+		}
+	}
+	must(h.t, h.state.Put(d, h.clock()))
+	if !slices.Contains(h.held, x) {
+		h.held = append(h.held, x)
+	}
+	h.unsure = append(h.unsure, x)
+}
+
+func (h *history) flush() {
+	must(h.t, h.state.Flush())
+	h.unsure = nil
+}
+
+func (h *history) recall() {
+	if len(h.held) == 0 {
+		return
+	}
+	x := rapid.SampledFrom(h.held).Draw(h.t, "recalled")
+	o := api.RecallOrder{Recall: fmt.Sprint(len(h.orders)), Origin: "sg", ID: x.stix(), Level: x.level}
+	switch rapid.IntRange(0, 3).Draw(h.t, "kind") {
+	case 0:
+		o.Version = x.modified()
+	case 1:
+		o.Before = x.modified()
+	case 2:
+		o.Audience = x.audience
+	}
+	_, err := h.state.Recall(&o, h.clock())
+	must(h.t, err)
+	h.orders = append(h.orders, o)
+	h.unsure = nil // an order is on disk with all before it
+	h.held = slices.DeleteFunc(h.held, func(x thing) bool { return client.Covers(&o, x.delivery()) })
+}
+
+// kill loses what was not synced, and what was not acknowledged comes again.
+func (h *history) kill() {
+	after := h.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rapid.IntRange(0, 100).Draw(h.t, "survives"), RNG: rand.New(rand.NewPCG(uint64(rapid.IntRange(0, 1<<20).Draw(h.t, "seed")), 1))})
+	must(h.t, h.state.Close())
+	h.fs = after
+	h.open()
+	again := h.unsure
+	h.unsure = nil
+	for _, x := range again {
+		h.deliver(x)
+	}
+}
+
+// write writes every file. What was recalled is in none, whatever its guard holds
+// back; what its guard lets through is what the history says.
+func (h *history) write(accept bool) {
+	_, err := h.state.Due(h.clock())
+	must(h.t, err)
+	for _, o := range h.outputs {
+		w, err := h.state.Write(h.t.Context(), o, h.clock(), accept)
+		if err != nil && !(errors.Is(err, sinks.ErrShrink) && !accept) {
+			h.t.Fatal(err)
+		}
+		got := linesOf(h.t, o.Path)
+		if !w.Guarded {
+			if want := shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+				h.t.Fatalf("%s has %v, and the history says %v", o.Name, got, want)
+			}
+		}
+		for _, line := range got {
+			if !slices.ContainsFunc(h.held, func(x thing) bool { return x.domain() == line }) {
+				h.t.Fatalf("%s shows %s, which was recalled", o.Name, line)
+			}
+		}
+	}
+}
