@@ -72,10 +72,10 @@ func later(d time.Duration) step {
 }
 
 func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
-	clear := func(version int) thing {
+	public := func(version int) thing {
 		return thing{id: 1, version: version, audience: "region", level: stix.Clear, until: time.Hour}
 	}
-	revoked := func(version int) thing { x := clear(version); x.revoked = true; return x }
+	revoked := func(version int) thing { x := public(version); x.revoked = true; return x }
 	amber := thing{id: 1, version: 2, audience: "asean", level: stix.Amber}
 	drill := thing{id: 1, version: 9, audience: policy.Drill, level: stix.Clear}
 	for name, c := range map[string]struct {
@@ -83,25 +83,25 @@ func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
 		want  []string
 	}{
 		"an object of its own exercise is not told with a revocation": {
-			[]step{receive(clear(1)), receive(drill), receive(revoked(2))},
+			[]step{receive(public(1)), receive(drill), receive(revoked(2))},
 			[]string{"created o1v1.example", "revoked o1v2.example"}},
 		"nor with an expiry": {
-			[]step{receive(clear(1)), receive(drill), later(2 * time.Hour)},
+			[]step{receive(public(1)), receive(drill), later(2 * time.Hour)},
 			[]string{"created o1v1.example", "expired o1v1.example"}},
 		"one that expired and was recalled while the receiver was away": {
-			[]step{receive(clear(1)), away, later(2 * time.Hour), order(api.RecallOrder{ID: clear(1).stix()}), again},
+			[]step{receive(public(1)), away, later(2 * time.Hour), order(api.RecallOrder{ID: public(1).stix()}), again},
 			[]string{"created o1v1.example", "recalled"}},
 		"one that was revoked and recalled while the receiver was away": {
-			[]step{receive(clear(1)), away, receive(revoked(2)), order(api.RecallOrder{ID: clear(1).stix()}), again},
+			[]step{receive(public(1)), away, receive(revoked(2)), order(api.RecallOrder{ID: public(1).stix()}), again},
 			[]string{"created o1v1.example", "recalled"}},
 		"one that was narrowed before it was told is never told": {
-			[]step{away, receive(clear(1)), receive(amber), again},
+			[]step{away, receive(public(1)), receive(amber), again},
 			[]string{"recalled"}},
 		"one that expired and was narrowed while the receiver was away": {
-			[]step{receive(clear(1)), away, later(2 * time.Hour), receive(amber), again},
+			[]step{receive(public(1)), away, later(2 * time.Hour), receive(amber), again},
 			[]string{"created o1v1.example", "recalled"}},
 		"one that was recalled before it was told is never told": {
-			[]step{away, receive(clear(1)), order(api.RecallOrder{ID: clear(1).stix()}), again},
+			[]step{away, receive(public(1)), order(api.RecallOrder{ID: public(1).stix()}), again},
 			[]string{"recalled"}},
 	} {
 		t.Run(name, func(t *testing.T) {
