@@ -42,13 +42,7 @@ type Verdict struct {
 // is the form that was stored last. Exercises and all else are apart: neither
 // supersedes the other.
 func Current(held []Held, v *View, now time.Time) Verdict {
-	newest := -1
-	for i := range held {
-		h := &held[i]
-		if (h.Audience == policy.Drill) == v.Outlet.Drill && (newest < 0 || later(h, &held[newest])) {
-			newest = i
-		}
-	}
+	newest := latest(held, v)
 	if newest < 0 {
 		if len(held) == 0 {
 			return Verdict{Index: -1, Why: Gone}
@@ -71,6 +65,30 @@ func Current(held []Held, v *View, now time.Time) Verdict {
 		return Verdict{Index: -1, Why: NotYet, Until: h.ValidFrom}
 	}
 	return Verdict{Index: shown, Until: h.ValidUntil}
+}
+
+// latest is the last of what is held of one object, of exercises or of all else as
+// the view has it; -1 if there is none.
+func latest(held []Held, v *View) int {
+	newest := -1
+	for i := range held {
+		h := &held[i]
+		if (h.Audience == policy.Drill) == v.Outlet.Drill && (newest < 0 || later(h, &held[newest])) {
+			newest = i
+		}
+	}
+	return newest
+}
+
+// latestShown is the place at which the view may show the latest version, -1 if it
+// may at none: then nothing earlier is shown either.
+func latestShown(held []Held, v *View) int {
+	newest := latest(held, v)
+	if newest < 0 {
+		return -1
+	}
+	shown, _ := place(held, &held[newest], v)
+	return shown
 }
 
 // later orders what is held of one object.

@@ -33,6 +33,8 @@ type Output struct {
 	// Shrink is how many percent of its lines a file may lose at once; what is
 	// recalled does not count. 100 allows all.
 	Shrink int
+
+	written bool // since it was made: its format or its settings may be others
 }
 
 // Written is what is known of what a sink wrote last.
@@ -94,37 +96,39 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 	if next.Digest != was.Digest || next.Changed.IsZero() {
 		next.Changed = latestOf(now, was.Changed)
 	}
-	if next.Digest == was.Digest && !was.Guarded && exists(o.Path) {
+	if o.written && next.Digest == was.Digest && !was.Guarded && exists(o.Path) {
 		return was, s.reload(ctx, o, &was)
 	}
 	var failed error
 	current := s.Current(snapshot, &o.View, now, nil, &failed)
-	made, err := o.render(ctx, current, next.Changed)
+	made, err := o.render(ctx, ".new", current, next.Changed)
 	if err = errors.Join(err, failed); err != nil {
 		return was, fmt.Errorf("writing %s: %w", o.Path, err)
 	}
 	defer made.discard()
 	keys := s.Current(snapshot, &o.View, now, nil, &failed)
 	if !accept && o.shrinks(&was.Count, &made.count) {
-		next.Guarded = true
-		made.discard()
-		kept := s.guarded(snapshot, o, now, &failed)
-		if made, err = o.render(ctx, kept, next.Changed); err != nil || failed != nil {
-			return was, fmt.Errorf("writing %s: %w", o.Path, errors.Join(err, failed))
+		kept, err := o.render(ctx, ".kept", s.guarded(snapshot, o, now, &failed), next.Changed)
+		if err = errors.Join(err, failed); err != nil {
+			return was, fmt.Errorf("writing %s: %w", o.Path, err)
 		}
-		defer made.discard()
-		keys = s.guarded(snapshot, o, now, &failed)
+		defer kept.discard()
+		// What nobody may hold back is no loss to be guarded against.
+		if next.Guarded = o.shrinks(&kept.count, &made.count); next.Guarded {
+			made, keys = kept, s.guarded(snapshot, o, now, &failed)
+		}
 	}
 	next.Count = made.count
 	if err := s.replace(ctx, o, made, &next, keys); err != nil {
 		return was, err
 	}
+	o.written = true
 	if err := errors.Join(failed, s.reload(ctx, o, &next)); err != nil {
 		return next, err
 	}
 	if next.Guarded {
 		return next, fmt.Errorf("%s: %w: it has %d lines and would have fewer by more than %d percent; look why, then `selat sink once %s --accept-shrink`",
-			o.Path, ErrShrink, was.Count.Lines, o.Shrink, o.Name)
+			o.Path, ErrShrink, next.Count.Lines, o.Shrink, o.Name)
 	}
 	return next, nil
 }
@@ -180,7 +184,7 @@ func (s *State) guarded(r reader, o *Output, now time.Time, failed *error) iter.
 				if string(g.keys[i]) != string(shown) {
 					continue
 				}
-				if at, _ := place(g.held, &g.held[i], &o.View); at >= 0 && mayStill(g.held, &o.View) {
+				if at, _ := place(g.held, &g.held[i], &o.View); at >= 0 && latestShown(g.held, &o.View) >= 0 {
 					if !yield(Counted{g.held[at].entry(g.objects[at]), g.keys[at]}) {
 						return errStop
 					}
@@ -192,14 +196,6 @@ func (s *State) guarded(r reader, o *Output, now time.Time, failed *error) iter.
 			*failed = errors.Join(*failed, err)
 		}
 	}
-}
-
-// mayStill tells whether the latest version is one that the view may show: if it is
-// stricter, the earlier ones are not shown any more either.
-func mayStill(held []Held, v *View) bool {
-	i := latest(held)
-	at, _ := place(held, &held[i], v)
-	return at >= 0
 }
 
 // made is a file or folder that waits to take its place.
@@ -214,7 +210,7 @@ func (m *made) discard() {
 	}
 }
 
-func (o *Output) render(ctx context.Context, entries iter.Seq[Counted], now time.Time) (*made, error) {
+func (o *Output) render(ctx context.Context, suffix string, entries iter.Seq[Counted], now time.Time) (*made, error) {
 	plain := func(yield func(sink.Entry) bool) {
 		for c := range entries {
 			if !yield(c.Entry) {
@@ -222,7 +218,7 @@ func (o *Output) render(ctx context.Context, entries iter.Seq[Counted], now time
 			}
 		}
 	}
-	m := &made{path: filepath.Join(filepath.Dir(o.Path), "."+filepath.Base(o.Path)+".new")}
+	m := &made{path: filepath.Join(filepath.Dir(o.Path), "."+filepath.Base(o.Path)+suffix)}
 	m.discard()
 	var err error
 	if o.Folder != nil {

@@ -54,8 +54,8 @@ type toldOf struct {
 	SHA256  string `json:"sha256"`
 }
 
-// queued is an event on its way. Key names the object in the state; where that is
-// gone meanwhile the event is not told, unless it tells just that.
+// queued is an event on its way. Key names the object in the state, for its bytes:
+// see eventOf.
 type queued struct {
 	Kind     sink.EventKind `json:"kind"`
 	Key      []byte         `json:"key,omitempty"`
@@ -95,7 +95,7 @@ func (s *State) touchOne(b *pebble.Batch, st *streamSink, g *group, origin, id s
 		e := sink.Entry{ID: id, Origin: origin}
 		var key []byte
 		kind := sink.Recalled
-		if i := latest(g.held); i >= 0 && (v.Why == Revoked || v.Why == Expired) {
+		if i := latestShown(g.held, st.view); i >= 0 && (v.Why == Revoked || v.Why == Expired) {
 			if kind = sink.Expired; v.Why == Revoked {
 				kind = sink.Revoked
 			}
@@ -119,17 +119,6 @@ func (s *State) touchOne(b *pebble.Batch, st *streamSink, g *group, origin, id s
 		return err
 	}
 	return s.queue(b, st, queued{Kind: kind, Key: g.keys[v.Index], At: now, Entry: h.entry(nil)})
-}
-
-// latest is the last of what is held of an object.
-func latest(held []Held) int {
-	newest := -1
-	for i := range held {
-		if newest < 0 || later(&held[i], &held[newest]) {
-			newest = i
-		}
-	}
-	return newest
 }
 
 func (s *State) queue(b *pebble.Batch, st *streamSink, q queued) error {
@@ -167,6 +156,10 @@ func (s *State) Pending(name string) (n int, err error) {
 // Tell hands a stream the events that wait for it, in order, and returns how many
 // were told when none is left, or with the first error.
 func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int, err error) {
+	st := s.stream(name)
+	if st == nil {
+		return 0, fmt.Errorf("no stream %s is followed", name)
+	}
 	for {
 		var keys [][]byte
 		var events []sink.Event
@@ -176,23 +169,14 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 				return fmt.Errorf("%w: an event: %w", errState, err)
 			}
 			keys = append(keys, bytes.Clone(key))
-			e := sink.Event{Kind: q.Kind, Entry: q.Entry, At: q.At, Key: q.EventKey}
-			if q.Kind != sink.Recalled {
-				v, err := get(s.db, q.Key)
-				if err != nil {
-					return err
-				}
-				if v == nil {
-					return nil // it was recalled since
-				}
-				if _, e.Entry.Object, err = decode(v); err != nil {
-					return err
-				}
+			e, tell, err := s.eventOf(&q, st.view)
+			if tell {
+				events = append(events, e)
 			}
-			if events = append(events, e); len(events) == eventsAtOnce {
+			if err == nil && len(events) == eventsAtOnce {
 				return errStop
 			}
-			return nil
+			return err
 		})
 		if err != nil || len(keys) == 0 {
 			return told, err
@@ -213,4 +197,45 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 			return told, fmt.Errorf("noting what was told: %w", err)
 		}
 	}
+}
+
+func (s *State) stream(name string) *streamSink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
+		if st.name == name {
+			return st
+		}
+	}
+	return nil
+}
+
+// eventOf is an event as it may be told now. While it waited its object may have been
+// recalled, or its latest version have become one that the view may not show. Then
+// that the object counts is not told, for the event of its leaving follows; and that
+// it left is told as of one that was recalled, without a word of it.
+func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error) {
+	e = sink.Event{Kind: q.Kind, Entry: q.Entry, At: q.At, Key: q.EventKey}
+	if q.Kind == sink.Recalled {
+		return e, true, nil
+	}
+	value, err := get(s.db, q.Key)
+	if err != nil {
+		return e, false, err
+	}
+	if value != nil {
+		g, err := s.group(s.db, q.Entry.Origin, q.Entry.ID)
+		if err != nil {
+			return e, false, err
+		}
+		if latestShown(g.held, v) >= 0 {
+			_, e.Entry.Object, err = decode(value)
+			return e, err == nil, err
+		}
+	}
+	if q.Kind == sink.Revoked || q.Kind == sink.Expired {
+		e.Kind, e.Entry = sink.Recalled, sink.Entry{ID: q.Entry.ID, Origin: q.Entry.Origin}
+		return e, true, nil
+	}
+	return e, false, nil
 }
