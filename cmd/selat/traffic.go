@@ -7,6 +7,7 @@ func trafficCmds() []*cobra.Command {
 	return []*cobra.Command{
 		newPublishCmd(),
 		newFeedCmd(),
+		newSinkCmd(),
 		newSubscribeCmd(),
 		newWhoamiCmd(),
 		newReceiptsCmd(),

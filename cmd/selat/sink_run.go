@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/selat-hub/selat/feeds/publisher"
+	"github.com/selat-hub/selat/feeds/sinks"
+)
+
+func newSinkRunCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Receive, and keep every sink as it should be, until ended",
+		Long: `Receives what comes and writes each sink when what it shows changes, until SIGINT
+or SIGTERM. It waits for a hub that does not answer.`,
+		Args: arguments(),
+		RunE: runSinks,
+	}
+	sinkFlags(cmd)
+	cmd.Flags().Bool("verbose", false, "tell on standard error all that is done")
+	return cmd
+}
+
+func runSinks(cmd *cobra.Command, _ []string) (err error) {
+	c, err := sinkConfig(cmd)
+	if err != nil {
+		return err
+	}
+	logger, err := seatLogger(cmd)
+	if err != nil {
+		return err
+	}
+	registry, stop, err := publisher.ServeMetrics(&publisher.Config{Metrics: c.Metrics}, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	d, err := openSinks(c, sinks.Options{Logger: logger, Metrics: registry})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	hub, err := sinkHub(cmd.Context(), cmd, c, true)
+	if err != nil {
+		return err
+	}
+	defer hub.Close()
+	return seatError(d.Run(cmd.Context(), hub))
+}
