@@ -167,12 +167,13 @@ func (r *recalling) catchUp(t *rapid.T, x *Index) {
 
 // dump is all that an index holds, but for what may be more than is needed, and
 // for the order in which places came.
-func dump(t *rapid.T, x *Index) (held map[string]string, marks map[string]bool) {
-	held, marks = map[string]string{}, map[string]bool{}
+func dump(t *rapid.T, x *Index) map[string]string {
+	held := map[string]string{}
 	err := scanRange(x.db, nil, nil, func(key, v []byte) error {
 		switch key[0] {
 		case kindMark:
-			marks[string(key)] = true
+			// Either may have some too many, by what came before it was erased; that
+			// none is missing the verification sees.
 			return nil
 		case kindPosition:
 			p, err := parsePosition(v)
@@ -196,7 +197,7 @@ func dump(t *rapid.T, x *Index) (held map[string]string, marks map[string]bool) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return held, marks
+	return held
 }
 
 // Whatever was erased, told or found out after a crash, the index holds what one
@@ -292,15 +293,8 @@ func TestWhatIsErasedIsAsIfItHadNeverCome(t *testing.T) {
 		fresh := begin(dir + "-fresh")
 		defer end(fresh)
 		r.catchUp(t, fresh)
-		want, needed := dump(t, fresh)
-		got, marks := dump(t, x)
-		if d := gocmp.Diff(want, got); d != "" {
+		if d := gocmp.Diff(dump(t, fresh), dump(t, x)); d != "" {
 			t.Fatal(d)
-		}
-		for mark := range needed {
-			if !marks[mark] {
-				t.Fatalf("the mark %q is missing", mark)
-			}
 		}
 	})
 	if moves == 0 {
