@@ -47,7 +47,7 @@ func sinkHub(ctx context.Context, cmd *cobra.Command, c *sinks.Config, wait bool
 		return nil, err
 	}
 	if c.Credentials == "" {
-		return nil, errors.New("the configuration names no credentials: put the path of the seat's file behind credentials:")
+		return nil, errors.New("the configuration names no credentials: name the file of the seat there, as in \"credentials: my-feed.creds\"")
 	}
 	hub, err := client.Connect(ctx, client.Options{CredsFile: c.Credentials, URL: c.Hub, Name: "selat " + cmd.CommandPath(), Logger: logger, Wait: wait})
 	return hub, seatError(err)
