@@ -52,7 +52,8 @@ type RecallOrder struct {
 	// Audience is where it is recalled from; empty means everywhere.
 	Audience string `json:"audience,omitempty"`
 	// Unless, of a narrowing, is the stricter level: a seat whose ceiling and
-	// standing allow that keeps what it has.
+	// standing allow that keeps what it has. What a version that is RED takes away is
+	// told as recalls of single versions, which tell of no stricter one.
 	Unless stix.Level `json:"unless,omitempty"`
 	// Level is the one it was told under.
 	Level  stix.Level `json:"tlp"`

@@ -42,17 +42,17 @@ func feedConfig(cmd *cobra.Command) (*publisher.Config, error) {
 	return c, err
 }
 
-// feedHub connects as the seat that the configuration names.
-func feedHub(ctx context.Context, cmd *cobra.Command, c *publisher.Config, wait bool) (*client.Client, error) {
+// daemonHub connects as the seat that a daemon's configuration names.
+func daemonHub(ctx context.Context, cmd *cobra.Command, credentials, hub string, wait bool) (*client.Client, error) {
 	logger, err := seatLogger(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if c.Credentials == "" {
+	if credentials == "" {
 		return nil, errors.New("the configuration names no credentials: name the file of the seat there, as in \"credentials: my-feed.creds\"")
 	}
-	hub, err := client.Connect(ctx, client.Options{CredsFile: c.Credentials, URL: c.Hub, Name: "selat " + cmd.CommandPath(), Logger: logger, Wait: wait})
-	return hub, seatError(err)
+	c, err := client.Connect(ctx, client.Options{CredsFile: credentials, URL: hub, Name: "selat " + cmd.CommandPath(), Logger: logger, Wait: wait})
+	return c, seatError(err)
 }
 
 func openFeeds(c *publisher.Config, hub publisher.Submitter, o publisher.Options) (*publisher.Publisher, error) {

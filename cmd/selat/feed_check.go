@@ -41,7 +41,7 @@ func feedCheck(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	hub, err := feedHub(cmd.Context(), cmd, c, false)
+	hub, err := daemonHub(cmd.Context(), cmd, c.Credentials, c.Hub, false)
 	if err != nil {
 		return err
 	}

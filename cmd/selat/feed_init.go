@@ -31,27 +31,33 @@ credentials file is filled in. Formats:
 				return usage(cmd, err)
 			}
 			text := feedTemplate(f)
-			switch {
-			case wantsJSON(cmd):
-				return printJSON(cmd, map[string]string{"format": f.Name, "configuration": text})
-			case out == "":
-				_, err = fmt.Fprint(cmd.OutOrStdout(), text)
-				return err
-			}
-			file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return fmt.Errorf("writing the configuration: %w", err)
-			}
-			_, err = file.WriteString(text)
-			if err = errors.Join(err, file.Close()); err == nil {
-				say(cmd, "%s is written. Fill in credentials, then: selat feed check --config %s", out, out)
-			}
-			return err
+			return giveConfiguration(cmd, f.Name, text, out, "feed check")
 		},
 	}
 	jsonFlag(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
 	return cmd
+}
+
+// giveConfiguration prints a configuration, or writes it to a new file and says what
+// to do next.
+func giveConfiguration(cmd *cobra.Command, format, text, out, next string) error {
+	switch {
+	case wantsJSON(cmd):
+		return printJSON(cmd, map[string]string{"format": format, "configuration": text})
+	case out == "":
+		_, err := fmt.Fprint(cmd.OutOrStdout(), text)
+		return err
+	}
+	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	_, err = file.WriteString(text)
+	if err = errors.Join(err, file.Close()); err == nil {
+		say(cmd, "%s is written. Fill in credentials, then: selat %s --config %s", out, next, out)
+	}
+	return err
 }
 
 func formatList() string {

@@ -55,7 +55,7 @@ func feedOnce(cmd *cobra.Command, names []string, accept bool, patience time.Dur
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	hub, err := feedHub(ctx, cmd, c, false)
+	hub, err := daemonHub(ctx, cmd, c.Credentials, c.Hub, false)
 	if err != nil {
 		return err
 	}

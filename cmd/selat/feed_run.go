@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/publisher"
 )
 
@@ -34,7 +35,7 @@ func runFeeds(cmd *cobra.Command, _ []string) (err error) {
 	}
 	hub := publisher.NewLink(c, logger)
 	defer func() { hub.Close() }()
-	registry, stop, err := publisher.ServeMetrics(c, logger)
+	registry, stop, err := daemon.ServeMetrics(c.Metrics, logger)
 	if err != nil {
 		return err
 	}

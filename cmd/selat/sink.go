@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/selat-hub/selat/broker/client"
 	formats "github.com/selat-hub/selat/feeds/sink"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
@@ -38,19 +36,6 @@ func sinkConfig(cmd *cobra.Command) (*sinks.Config, error) {
 		return nil, withHint(err, "`selat sink init FORMAT` writes one; --config names another file")
 	}
 	return c, err
-}
-
-// sinkHub connects as the seat that the configuration names.
-func sinkHub(ctx context.Context, cmd *cobra.Command, c *sinks.Config, wait bool) (*client.Client, error) {
-	logger, err := seatLogger(cmd)
-	if err != nil {
-		return nil, err
-	}
-	if c.Credentials == "" {
-		return nil, errors.New("the configuration names no credentials: name the file of the seat there, as in \"credentials: my-feed.creds\"")
-	}
-	hub, err := client.Connect(ctx, client.Options{CredsFile: c.Credentials, URL: c.Hub, Name: "selat " + cmd.CommandPath(), Logger: logger, Wait: wait})
-	return hub, seatError(err)
 }
 
 func openSinks(c *sinks.Config, o sinks.Options) (*sinks.Daemon, error) {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,22 +29,7 @@ Formats:
 				return usage(cmd, err)
 			}
 			text := sinkTemplate(f)
-			switch {
-			case wantsJSON(cmd):
-				return printJSON(cmd, map[string]string{"format": f.Name, "configuration": text})
-			case out == "":
-				_, err = fmt.Fprint(cmd.OutOrStdout(), text)
-				return err
-			}
-			file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return fmt.Errorf("writing the configuration: %w", err)
-			}
-			_, err = file.WriteString(text)
-			if err = errors.Join(err, file.Close()); err == nil {
-				say(cmd, "%s is written. Fill in credentials, then: selat sink once --config %s", out, out)
-			}
-			return err
+			return giveConfiguration(cmd, f.Name, text, out, "sink once")
 		},
 	}
 	jsonFlag(cmd)

@@ -64,7 +64,7 @@ func sinkOnce(cmd *cobra.Command, names []string, accept bool, idle time.Duratio
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	hub, err := sinkHub(cmd.Context(), cmd, c, false)
+	hub, err := daemonHub(cmd.Context(), cmd, c.Credentials, c.Hub, false)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/selat-hub/selat/feeds/publisher"
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
 
@@ -32,7 +32,7 @@ func runSinks(cmd *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	registry, stop, err := publisher.ServeMetrics(&publisher.Config{Metrics: c.Metrics}, logger)
+	registry, stop, err := daemon.ServeMetrics(c.Metrics, logger)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func runSinks(cmd *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	hub, err := sinkHub(cmd.Context(), cmd, c, true)
+	hub, err := daemonHub(cmd.Context(), cmd, c.Credentials, c.Hub, true)
 	if err != nil {
 		return err
 	}

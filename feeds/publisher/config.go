@@ -3,18 +3,14 @@
 package publisher
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/selat-hub/selat/feeds/build"
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/source"
 	"github.com/selat-hub/selat/stix"
 )
@@ -40,25 +36,25 @@ type Feed struct {
 	Folder string `yaml:"folder"`
 	TAXII  *TAXII `yaml:"taxii"`
 
-	Every Duration `yaml:"every"`
-	At    string   `yaml:"at"` // HH:MM in UTC, once a day
+	Every daemon.Duration `yaml:"every"`
+	At    string          `yaml:"at"` // HH:MM in UTC, once a day
 
-	To         []string `yaml:"to"`
-	TLP        string   `yaml:"tlp"`
-	Unmarked   string   `yaml:"unmarked"`
-	Confidence *int     `yaml:"confidence"`
-	ValidFor   Duration `yaml:"valid_for"`
+	To         []string        `yaml:"to"`
+	TLP        string          `yaml:"tlp"`
+	Unmarked   string          `yaml:"unmarked"`
+	Confidence *int            `yaml:"confidence"`
+	ValidFor   daemon.Duration `yaml:"valid_for"`
 
-	Whole         *bool    `yaml:"whole"`
-	Grace         Duration `yaml:"grace"`
-	ShrinkPercent int      `yaml:"shrink_percent"`
-	ShrinkRows    int      `yaml:"shrink_rows"`
+	Whole         *bool           `yaml:"whole"`
+	Grace         daemon.Duration `yaml:"grace"`
+	ShrinkPercent int             `yaml:"shrink_percent"`
+	ShrinkRows    int             `yaml:"shrink_rows"`
 
-	Auth         *Auth    `yaml:"auth"`
-	Proxy        string   `yaml:"proxy"`
-	MaxBytes     int64    `yaml:"max_bytes"`
-	Timeout      Duration `yaml:"timeout"`
-	InsecureHTTP bool     `yaml:"insecure_http"`
+	Auth         *Auth           `yaml:"auth"`
+	Proxy        string          `yaml:"proxy"`
+	MaxBytes     int64           `yaml:"max_bytes"`
+	Timeout      daemon.Duration `yaml:"timeout"`
+	InsecureHTTP bool            `yaml:"insecure_http"`
 
 	Kind    string   `yaml:"kind"`
 	Report  string   `yaml:"report"`
@@ -95,38 +91,11 @@ type Mapping struct {
 	NoHeader  bool                  `yaml:"no_header"`
 }
 
-// Duration is written as 15m, 24h or 30d.
-type Duration time.Duration
-
-// UnmarshalYAML reads it.
-func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
-	text, days := strings.CutSuffix(n.Value, "d")
-	if days {
-		text += "h"
-	}
-	v, err := time.ParseDuration(text)
-	if days {
-		v *= 24
-	}
-	if err != nil || v < 0 {
-		return fmt.Errorf("line %d: %q is no duration such as 15m, 24h or 30d", n.Line, n.Value)
-	}
-	*d = Duration(v)
-	return nil
-}
-
 // Load reads a configuration, and refuses what it does not know.
 func Load(file string) (*Config, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
 	c := &Config{State: "feeds-state"}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		text := strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "in type publisher.Config", "there", "in type publisher.Feed", "of a feed").Replace(err.Error())
-		return nil, fmt.Errorf("reading the configuration: %s: %s", file, text)
+	if err := daemon.Read(file, c); err != nil {
+		return nil, err
 	}
 	if err := c.settle(filepath.Dir(file)); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -135,13 +104,7 @@ func Load(file string) (*Config, error) {
 }
 
 func (c *Config) settle(dir string) error {
-	in := func(paths ...*string) {
-		for _, p := range paths {
-			if *p != "" && !filepath.IsAbs(*p) {
-				*p = filepath.Join(dir, *p)
-			}
-		}
-	}
+	in := func(paths ...*string) { daemon.In(dir, paths...) }
 	in(&c.Credentials, &c.State)
 	if len(c.Feeds) == 0 {
 		return errors.New("there is no feed in it: `selat feed init FORMAT` writes one")

@@ -2,17 +2,8 @@ package publisher
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/netip"
 	"sync"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
@@ -60,31 +51,4 @@ func (l *Link) Close() {
 	if l.hub != nil {
 		l.hub.Close()
 	}
-}
-
-// ServeMetrics serves /metrics where the configuration says so, on loopback only.
-func ServeMetrics(c *Config, log *slog.Logger) (prometheus.Registerer, func() error, error) {
-	registry := prometheus.NewRegistry()
-	if c.Metrics == "" {
-		return registry, func() error { return nil }, nil
-	}
-	host, _, err := net.SplitHostPort(c.Metrics)
-	if ip, bad := netip.ParseAddr(host); err != nil || host != "localhost" && (bad != nil || !ip.IsLoopback()) {
-		return nil, nil, fmt.Errorf("metrics: %q is no address of this machine such as 127.0.0.1:9420", c.Metrics)
-	}
-	l, err := net.Listen("tcp", c.Metrics)
-	if err != nil {
-		return nil, nil, fmt.Errorf("metrics: %w", err)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("serving metrics ended", "error", err)
-		}
-	}()
-	return registry, func() error { err := s.Close(); <-done; return err }, nil
 }

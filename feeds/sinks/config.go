@@ -1,10 +1,8 @@
 package sinks
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,11 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/selat-hub/selat/broker/policy"
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sink"
 )
 
@@ -48,48 +44,21 @@ type Sink struct {
 	Origins       []string `yaml:"origins"`
 	MinConfidence int      `yaml:"min_confidence"`
 
-	Interval Duration `yaml:"interval"`
-	Shrink   *int     `yaml:"shrink_percent"`
-	Mode     string   `yaml:"mode"`
-	Check    *string  `yaml:"check"`
-	Reload   string   `yaml:"reload"`
+	Interval daemon.Duration `yaml:"interval"`
+	Shrink   *int            `yaml:"shrink_percent"`
+	Mode     string          `yaml:"mode"`
+	Check    *string         `yaml:"check"`
+	Reload   string          `yaml:"reload"`
 
 	format sink.Format
 	mode   fs.FileMode
 }
 
-// Duration is written as 30s, 15m, 24h or 30d.
-type Duration time.Duration
-
-// UnmarshalYAML reads it.
-func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
-	text, days := strings.CutSuffix(n.Value, "d")
-	if days {
-		text += "h"
-	}
-	v, err := time.ParseDuration(text)
-	if days {
-		v *= 24
-	}
-	if err != nil || v < 0 {
-		return fmt.Errorf("line %d: %q is no duration such as 30s, 15m or 30d", n.Line, n.Value)
-	}
-	*d = Duration(v)
-	return nil
-}
-
 // Load reads a configuration, and refuses what it does not know.
 func Load(file string) (*Config, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
 	c := &Config{State: "sinks-state"}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		text := strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "in type sinks.Config", "there", "in type sinks.Sink", "of a sink").Replace(err.Error())
-		return nil, fmt.Errorf("reading the configuration: %s: %s", file, text)
+	if err := daemon.Read(file, c); err != nil {
+		return nil, err
 	}
 	if err := c.settle(filepath.Dir(file)); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -98,11 +67,7 @@ func Load(file string) (*Config, error) {
 }
 
 func (c *Config) settle(dir string) error {
-	in := func(p *string) {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
+	in := func(paths ...*string) { daemon.In(dir, paths...) }
 	in(&c.Credentials)
 	in(&c.State)
 	in(&c.Allow)
@@ -126,7 +91,7 @@ func (c *Config) settle(dir string) error {
 	return nil
 }
 
-func (s *Sink) settle(in func(*string)) (err error) {
+func (s *Sink) settle(in func(...*string)) (err error) {
 	if s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
 		return errors.New("a sink's name has small letters, digits, - _ and . only")
 	}
