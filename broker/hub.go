@@ -45,7 +45,7 @@ type Hub struct {
 	index     *catalog.Index
 	messages  *messages
 	recalls   *recalls
-	erasures  atomic.Uint64 // odd while a message is erased; each time two more
+	erasures  erasures
 	verifying verifying
 	lastAdded int64 // newest date_added found at start
 	disk      diskGuard

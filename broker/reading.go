@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -51,21 +53,27 @@ func (h *Hub) Read(ctx context.Context, account string, pick func([]policy.Colle
 }
 
 // rereads is how often a question is answered anew because the directory changed
-// meanwhile, rereadsErased because something was erased.
+// meanwhile; rereadsErased because something was erased, before erasures wait for
+// the answer.
 const (
 	rereads       = 20
-	rereadsErased = 1000
+	rereadsErased = 8
 )
 
 // inForce answers a question by the directory that is in force when the answer is
 // complete: whoever loses a right has lost it when the change is acknowledged, and
 // what is erased is in no answer that is complete after that. The
 // gate is not held while the answer is made, so that no reader keeps a change
-// waiting.
+// waiting; an erasure waits for a reader whom others have kept from an answer.
 func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T, error)) (T, error) {
 	var none T
-	for changes, erased := 0, 0; changes < rereads && erased < rereadsErased; {
-		n, r := h.erasures.Load(), h.Region()
+	for changes, erased := 0, 0; changes < rereads; {
+		n, r := h.erasures.count(), h.Region()
+		if erased == rereadsErased {
+			h.erasures.mu.RLock()
+			defer h.erasures.mu.RUnlock()
+			n, erased = h.erasures.count(), erased+1
+		}
 		out, err := answer(r)
 		now, still, gone := h.nowIn(ctx)
 		switch {
@@ -75,16 +83,33 @@ func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T,
 			changes++
 		case still != n || n%2 == 1: // odd while something is being erased
 			erased++
-			select {
-			case <-ctx.Done():
+			if ctx.Err() != nil {
 				return none, ctx.Err()
-			case <-time.After(time.Millisecond):
 			}
 		default:
 			return out, err
 		}
 	}
 	return none, errCatalogue
+}
+
+// erasures counts what is erased: odd while a message is, each time two more.
+type erasures struct {
+	// mu is held for writing while something is erased, for reading by who could
+	// not get to an answer otherwise.
+	mu sync.RWMutex
+	n  atomic.Uint64
+}
+
+func (e *erasures) count() uint64 { return e.n.Load() }
+
+// during calls f while something is erased.
+func (e *erasures) during(f func() error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.n.Add(1)
+	defer e.n.Add(1)
+	return f()
 }
 
 // nowIn waits for a change that is under way, and returns the directory in force
@@ -98,7 +123,7 @@ func (h *Hub) nowIn(ctx context.Context) (*policy.Region, uint64, error) {
 		}
 	}
 	defer h.gate.RUnlock()
-	return h.Region(), h.erasures.Load(), nil
+	return h.Region(), h.erasures.count(), nil
 }
 
 // readIn answers Read by one state of the directory.

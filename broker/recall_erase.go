@@ -80,10 +80,10 @@ func (w *writer) eraseFrom(ctx context.Context, os orders, at messageAt) error {
 // forget has the catalogue forget what is erased. Whoever reads meanwhile reads
 // again (inForce): it has the old message and the old places, or the new ones.
 func (w *writer) forget(now messageAt, e catalog.Erasure) error {
-	w.h.erasures.Add(1)
-	err := w.h.index.Erase(e)
-	w.h.messages.forget(now)
-	w.h.erasures.Add(1)
+	err := w.h.erasures.during(func() error {
+		defer w.h.messages.forget(now)
+		return w.h.index.Erase(e)
+	})
 	if err != nil {
 		w.distrust()
 		return fmt.Errorf("having the catalogue forget it: %w", err)
