@@ -142,7 +142,7 @@ func (p *product) addSeats(member string) {
 		for _, standing := range []policy.Standing{policy.Organization, policy.Client} {
 			for _, ceiling := range stix.Levels {
 				s := policy.Seat{Name: fmt.Sprintf("%s/%s-%s-%s", member, kind[:1], standing[:1], ceiling), Member: member, Kind: kind, Standing: standing, Ceiling: ceiling}
-				if policy.CheckSeat(&s, p.members[member]) != nil {
+				if policy.CheckSeat(&s, p.members[member]) != nil || testing.Short() && !raced(&s) {
 					continue
 				}
 				creds, err := p.h.AddSeat(p.t.Context(), s)
@@ -155,6 +155,12 @@ func (p *product) addSeats(member string) {
 			}
 		}
 	}
+}
+
+// raced are the seats that -short keeps: a third of them, at which every goroutine
+// of the hub runs that runs at the others. The race detector looks at those.
+func raced(s *policy.Seat) bool {
+	return s.Kind == policy.Both || s.Kind == policy.Subscriber && s.Standing == policy.Organization && s.Ceiling == stix.Red
 }
 
 // publish stores one new object on every stream of the region: an epoch.
