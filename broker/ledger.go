@@ -282,7 +282,7 @@ func (h *Hub) decide(e *entry) {
 	}
 	// What is decided here may be decided by a writer, which the recall needs.
 	h.go_(func() {
-		if err := h.recalls.narrower.wait(h.recalls.ctx, before); err != nil {
+		if _, err := h.recalls.order(h.recalls.ctx, "", before); err != nil {
 			e.refuseAll(h, "unavailable", "the hub could not recall the earlier versions, which are less strict, now; send the same bytes again")
 			return
 		}

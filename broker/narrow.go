@@ -1,9 +1,7 @@
 package broker
 
 import (
-	"context"
 	"slices"
-	"sync"
 
 	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/broker/policy"
@@ -73,122 +71,6 @@ func (h *Hub) lessStrict(e *entry) (versions []string, most stix.Level, err erro
 	})
 	slices.Sort(versions)
 	return versions, most, err
-}
-
-// narrower carries out what narrowings order, as many together as have come while
-// the last were carried out.
-type narrower struct {
-	wake chan struct{}
-
-	mu     sync.Mutex
-	queued []*narrowing
-}
-
-type narrowing struct {
-	order *order
-	done  chan error
-}
-
-func newNarrower() *narrower { return &narrower{wake: make(chan struct{}, 1)} }
-
-// wait returns when an order is carried out.
-func (n *narrower) wait(ctx context.Context, o *order) error {
-	w := &narrowing{o, make(chan error, 1)}
-	n.mu.Lock()
-	n.queued = append(n.queued, w)
-	n.mu.Unlock()
-	select {
-	case n.wake <- struct{}{}:
-	default:
-	}
-	select {
-	case err := <-w.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// narrowedAtOnce bounds one round.
-const narrowedAtOnce = 1000
-
-func (n *narrower) run(ctx context.Context, rs *recalls) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-n.wake:
-		}
-		for {
-			n.mu.Lock()
-			some := n.queued[:min(len(n.queued), narrowedAtOnce)]
-			n.queued = n.queued[len(some):]
-			n.mu.Unlock()
-			if len(some) == 0 {
-				break
-			}
-			err := rs.narrow(ctx, some)
-			for _, w := range some {
-				w.done <- err
-			}
-		}
-	}
-}
-
-func (rs *recalls) narrow(ctx context.Context, some []*narrowing) error {
-	if rs.take(ctx) != nil {
-		return errNotNow
-	}
-	defer rs.leave()
-	var orders []*order
-	for _, o := range together(some) {
-		// One that was carried out meanwhile may have taken all of it.
-		found, err := rs.find(ctx, o)
-		if err != nil {
-			return err
-		}
-		if len(found.places) > 0 {
-			orders = append(orders, o)
-		}
-	}
-	if len(orders) == 0 {
-		return nil
-	}
-	_, err := rs.begin(ctx, orders...)
-	return err
-}
-
-// together makes one order of those about one object and level: the one of the
-// latest version, which covers what the others do.
-func together(some []*narrowing) []*order {
-	type about struct {
-		name   name
-		unless stix.Level
-	}
-	latest := map[about]*order{}
-	var out []*order
-	for _, w := range some {
-		o, k := w.order, about{name{w.order.Origin, w.order.ID}, w.order.Unless}
-		was := latest[k]
-		if was == nil {
-			c := *o
-			latest[k] = &c
-			out = append(out, &c)
-			continue
-		}
-		if earlier(was.Before, o.Before) {
-			was.Before = o.Before
-		}
-		if earlier(was.Through, o.Through) {
-			was.Through = o.Through
-		}
-		for _, v := range o.Versions {
-			if !slices.Contains(was.Versions, v) {
-				was.Versions = append(was.Versions, v)
-			}
-		}
-	}
-	return out
 }
 
 // recalledFrom tells why an object is not taken again for an audience: it was

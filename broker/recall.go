@@ -77,47 +77,16 @@ func (h *Hub) recall(ctx context.Context, account string, o *order, q api.Recall
 			o.Version = strings.ToLower(q.Version)
 		}
 	}
-	rs, n := h.recalls, name{o.Origin, o.ID}
-	release, err := h.holdName(ctx, n)
+	release, err := h.holdName(ctx, o.name())
 	if err != nil {
 		return nil, errNotNow
 	}
 	defer release()
-	if rs.take(ctx) != nil {
-		return nil, errNotNow
-	}
-	defer rs.leave()
-	if no := mayStillRecall(h.Region(), account, o); no != nil {
-		return nil, no
-	}
-	// A write that was given up may have got through: it is in a stream then, and
-	// nobody knows of it.
-	if err := h.writers.settleDoubts(ctx); err != nil {
-		h.log.Warn("a recall waits for writes whose end is not known", "error", err)
-		return nil, errNotNow
-	}
-	found, err := rs.find(ctx, o)
+	done, err := h.recalls.order(ctx, account, o)
 	if err != nil {
-		h.log.Error("looking for what is recalled", "id", o.ID, "error", err)
-		return nil, errCatalogue
-	}
-	if len(found.places) > 0 {
-		done, err := rs.begin(ctx, o)
-		if err != nil {
-			return nil, err
-		}
-		return done[0].answer(), nil
-	}
-	before := rs.standing(o)
-	if before == nil {
-		return nil, errNoObject
-	}
-	if err := rs.finishNow(ctx, before); err != nil {
 		return nil, err
 	}
-	rs.mu.RLock()
-	defer rs.mu.RUnlock()
-	return before.answer(), nil
+	return done.answer(), nil
 }
 
 var errNotNow = &api.Error{Code: "unavailable", Message: "the hub cannot carry the recall out now; order it again"}
@@ -337,7 +306,7 @@ type orders map[name][]*order
 func ordersOf(batch []*recall) orders {
 	os := orders{}
 	for _, r := range batch {
-		n := name{r.order.Origin, r.order.ID}
+		n := r.order.name()
 		os[n] = append(os[n], &r.order)
 	}
 	return os

@@ -54,6 +54,8 @@ type order struct {
 	At       time.Time `json:"at"`
 }
 
+func (o *order) name() name { return name{o.Origin, o.ID} }
+
 // covers tells whether an order takes a version of its object away from an
 // audience at a level.
 func (o *order) covers(version, audience string, level stix.Level) bool {
@@ -110,10 +112,9 @@ type recall struct {
 type recalls struct {
 	h *Hub
 	// turn is held by whoever carries one out.
-	turn chan struct{}
-	due  chan struct{} // something may have to be carried out again
-	// narrower orders what a stricter version takes away.
-	narrower *narrower
+	turn  chan struct{}
+	due   chan struct{} // something may have to be carried out again
+	queue *orderQueue
 
 	mu     sync.RWMutex
 	byName map[name][]*recall
@@ -132,7 +133,7 @@ func (h *Hub) openRecalls(ctx context.Context) error {
 	if err := h.ensureStream(ctx, c); err != nil {
 		return fmt.Errorf("making stream %s: %w", recallStream, err)
 	}
-	rs := &recalls{h: h, turn: make(chan struct{}, 1), due: make(chan struct{}, 1), narrower: newNarrower(), byName: map[name][]*recall{}, byID: map[string]*recall{}, erased: map[string]uint64{}}
+	rs := &recalls{h: h, turn: make(chan struct{}, 1), due: make(chan struct{}, 1), queue: newOrderQueue(), byName: map[name][]*recall{}, byID: map[string]*recall{}, erased: map[string]uint64{}}
 	rs.ctx, rs.cancel = context.WithCancel(context.Background())
 	last, err := h.lastSeq(ctx, recallStream)
 	if err != nil {
@@ -221,7 +222,7 @@ func (rs *recalls) write(ctx context.Context, subject string, records ...any) er
 func (rs *recalls) add(r *recall) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	n := name{r.order.Origin, r.order.ID}
+	n := r.order.name()
 	rs.byName[n] = append(rs.byName[n], r)
 	rs.byID[r.order.Recall] = r
 	rs.all = append(rs.all, r)
@@ -418,7 +419,7 @@ func (rs *recalls) carryOutAll(ctx context.Context) error {
 func (rs *recalls) standing(o *order) *recall {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
-	for _, r := range slices.Backward(rs.byName[name{o.Origin, o.ID}]) {
+	for _, r := range slices.Backward(rs.byName[o.name()]) {
 		if r.order.Version == o.Version && r.order.From == o.From && r.order.Before == "" && r.order.UpTo <= o.UpTo {
 			return r
 		}

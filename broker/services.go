@@ -66,7 +66,7 @@ func (h *Hub) openServices(ctx context.Context) error {
 		return fmt.Errorf("subscribing to submissions: %w", err)
 	}
 	h.go_(func() { h.recalls.follow(ctx) })
-	h.go_(func() { h.recalls.narrower.run(ctx, h.recalls) })
+	h.go_(func() { h.recalls.queue.run(ctx, h.recalls) })
 	questions := h.handlers(ctx, seatRequestsQueued, seatRequestHandlers)
 	// A dry run of a submission is real work: it waits in a line of its own.
 	routes := h.handlers(ctx, routesQueued, 1)
