@@ -179,7 +179,10 @@ func (c *hostile) askHub() {
 	}
 	c.fire(true, api.SubjectLookup, `{"values":["192.0.2.0/24","0.0.0.0/0","::/0","com."],"subdomains":true,"limit":1000}`)
 	c.fire(true, api.SubjectLookup, `{"values":["0.0.0.0/0"],"drill":true,"limit":1000}`)
-	for _, subject := range []string{api.SubjectWhoami, api.SubjectStreams, api.SubjectReplay, api.SubjectReceipts, api.SubjectRoute, api.SubjectLookup} {
+	for _, s := range region.Streams() {
+		c.fire(true, api.SubjectManifest, fmt.Sprintf(`{"audience":%q,"tlp":%q}`, s.Audience, s.Level))
+	}
+	for _, subject := range []string{api.SubjectWhoami, api.SubjectStreams, api.SubjectReplay, api.SubjectReceipts, api.SubjectRoute, api.SubjectLookup, api.SubjectManifest} {
 		for _, body := range []string{"", "{", "null", "[]", `"x"`, `{"all":"yes"}`, `{"streams":["KV_DIRECTORY"],"all":true}`, `{"streams":["CTI_*_AMBER"],"all":true}`, `{"streams":[">"],"sequence":18446744073709551615}`, strings.Repeat("[", 100_000), "\xff\xfe"} {
 			c.fire(true, subject, body)
 		}

@@ -167,7 +167,7 @@ func TestAReplySubjectReachesNobodyElse(t *testing.T) {
 	for _, c := range []*hostile{scoped, widened} {
 		for _, reply := range append([]string{
 			"cti.asean.amber.sg.indicator", "cti.region.green.us.indicator", "cti.my.red.us.indicator", "_INBOX.spied.x", "seat." + a.victim.account + ".submit",
-			"submit", "hub.whoami", "hub.route", "hub.lookup", "$JS.ACK.CTI_REGION_GREEN." + a.victim.account + ".1.1.1.1.0", "$JS.ACK.CTI_REGION_GREEN." + a.mallory.account + ".1.1.1.1.0",
+			"submit", "hub.whoami", "hub.route", "hub.lookup", "hub.manifest", "$JS.ACK.CTI_REGION_GREEN." + a.victim.account + ".1.1.1.1.0", "$JS.ACK.CTI_REGION_GREEN." + a.mallory.account + ".1.1.1.1.0",
 			"$JS.API.STREAM.PURGE.CTI_MY_RED", "$JS.API.STREAM.DELETE.CTI_MY_RED", "CTI.API.CONSUMER.MSG.NEXT.CTI_MY_RED." + a.victim.account, "CTI.API.CONSUMER.MSG.NEXT.CTI_REGION_GREEN." + a.mallory.account,
 			"$SYS.REQ.CLAIMS.UPDATE", "admin.member.suspend", "$KV.DIRECTORY.region", "_R_.abc.x", "_GR_.abc.x", "$JS.R.x",
 		}, acks...) {
@@ -177,6 +177,7 @@ func TestAReplySubjectReachesNobodyElse(t *testing.T) {
 			for subject, body := range map[string]string{
 				api.SubjectWhoami: "", api.SubjectStreams: "", api.SubjectRoute: string(bundle(indicator(1, stix.Clear))), api.SubjectSubmit: "{}",
 				api.SubjectReplay: `{"all":true}`, api.SubjectReceipts: `{"objects":[]}`, api.SubjectLookup: `{"values":["192.0.2.1"]}`,
+				api.SubjectManifest:      `{"audience":"asean","tlp":"amber"}`,
 				next("CTI_REGION_GREEN"): `{"batch":10,"no_wait":true}`, next("CTI_MY_RED"): `{"batch":10,"no_wait":true}`,
 				api.APIPrefix + ".CONSUMER.INFO.CTI_REGION_GREEN." + a.mallory.account: "",
 			} {

@@ -162,7 +162,7 @@ func TestMalformedRequestsAreAnsweredOrDropped(t *testing.T) {
 		answers, err := w.nc.SubscribeSync(inbox)
 		must(t, err)
 		must(t, w.nc.Flush())
-		for _, subject := range []string{api.SubjectSubmit, api.SubjectWhoami, api.SubjectRoute, api.SubjectReplay, api.SubjectReceipts, api.SubjectLookup} {
+		for _, subject := range []string{api.SubjectSubmit, api.SubjectWhoami, api.SubjectRoute, api.SubjectReplay, api.SubjectReceipts, api.SubjectLookup, api.SubjectManifest} {
 			must(t, w.send(fmt.Appendf(nil, "HPUB %s %s %d %d\r\n%s%s\r\n", subject, inbox, len(headers), len(headers)+len(good), headers, good)))
 			m, err := answers.NextMsg(20 * time.Second)
 			if err != nil {
@@ -189,7 +189,7 @@ func TestARequestThatWantsNoAnswerHoldsNothing(t *testing.T) {
 	sg := h.seat("sg/feed", policy.Both, stix.Clear)
 	const n = 100
 	for i := range n {
-		for _, subject := range []string{api.SubjectSubmit, api.SubjectWhoami, api.SubjectStreams, api.SubjectReplay, api.SubjectReceipts, api.SubjectRoute, api.SubjectLookup} {
+		for _, subject := range []string{api.SubjectSubmit, api.SubjectWhoami, api.SubjectStreams, api.SubjectReplay, api.SubjectReceipts, api.SubjectRoute, api.SubjectLookup, api.SubjectManifest} {
 			must(t, sg.nc.Publish(subject, bundle(indicator(i, stix.Clear))))
 		}
 		must(t, sg.nc.Publish(api.SubjectSubmit, nil))

@@ -163,6 +163,23 @@ func FuzzLookup(f *testing.F) {
 	})
 }
 
+func FuzzManifest(f *testing.F) {
+	h := newTestHub(f)
+	sg := h.seat("sg/feed", policy.Both, stix.Red)
+	sg.submit(bundle(indicator(1, stix.Clear), indicator(2, stix.Amber)), "asean")
+	for _, seed := range []string{
+		`{"audience":"asean","tlp":"amber"}`, `{"audience":"region","tlp":"clear","after":"2026-01-01T00:00:00.000000Z","limit":1}`,
+		`{"audience":"sg","tlp":"red"}`, `{"audience":"my","tlp":"red"}`, `{"audience":"asean\u0000","tlp":"ultra"}`,
+		`{"audience":"asean","tlp":"amber","after":"9999-12-31T23:59:59Z"}`, `{"audience":"asean","tlp":"amber","after":"-1","limit":-1}`,
+		`{"audience":"asean","tlp":"amber","limit":1001}`, `{"audience":{}}`, `[]`, `null`, ``, `{`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		answered(t, h, sg.nc, &nats.Msg{Subject: api.SubjectManifest, Data: body})
+	})
+}
+
 // adminNames are the acts an administrator can ask, and one that is none.
 var adminNames = []string{
 	"member.add", "member.edit", "member.suspend", "member.resume", "member.remove", "member.list",

@@ -32,6 +32,7 @@ var seatVerbs = []struct {
 	{"replay", api.SubjectReplay, (*Hub).answerReplay},
 	{"receipts", api.SubjectReceipts, (*Hub).answerReceipts},
 	{"lookup", api.SubjectLookup, (*Hub).answerLookup},
+	{"manifest", api.SubjectManifest, (*Hub).answerManifest},
 	{"recall", api.SubjectRecall, (*Hub).answerRecall},
 	{"recall-status", api.SubjectRecallStatus, (*Hub).answerRecallStatus},
 }
@@ -70,7 +71,7 @@ func (h *Hub) openServices(ctx context.Context) error {
 	questions := h.handlers(ctx, seatRequestsQueued, seatRequestHandlers)
 	// A dry run of a submission is real work: it waits in a line of its own.
 	routes := h.handlers(ctx, routesQueued, 1)
-	// So is looking up a thousand values.
+	// So is looking up a thousand values, and listing a thousand objects.
 	lookups := h.handlers(ctx, lookupsQueued, lookupHandlers)
 	// And recalling, one after the other.
 	recalls := h.handlers(ctx, recallsQueued, 1)
@@ -82,7 +83,7 @@ func (h *Hub) openServices(ctx context.Context) error {
 		switch v.name {
 		case "route":
 			queue, most = routes, h.cfg.Limits.PayloadBytes
-		case "lookup":
+		case "lookup", "manifest":
 			queue = lookups
 		case "recall":
 			queue = recalls

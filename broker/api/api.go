@@ -10,6 +10,7 @@
 //	hub.replay          ReplayRequest -> Replay
 //	hub.receipts        ReceiptsRequest -> Receipts
 //	hub.lookup          LookupRequest -> Lookup
+//	hub.manifest        ManifestRequest -> Manifest
 //	hub.recall          RecallRequest -> Recalled
 //	hub.recall-status   RecallStatusRequest -> RecallStatuses
 //	hub.route           a submission, as to submit; the answer is a Route
@@ -35,6 +36,7 @@ const (
 	SubjectReceipts = "hub.receipts"
 	SubjectRoute    = "hub.route"
 	SubjectLookup   = "hub.lookup"
+	SubjectManifest = "hub.manifest"
 
 	// APIPrefix stands where $JS.API stands in a plain JetStream account.
 	APIPrefix = "CTI.API"

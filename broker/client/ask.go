@@ -64,6 +64,14 @@ func (c *Client) RecallStatus(ctx context.Context, id string) (*api.RecallStatus
 	return ask[api.RecallStatuses](ctx, c, "asking how a recall goes", api.SubjectRecallStatus, api.RecallStatusRequest{ID: id})
 }
 
+// Manifest asks which objects stand in one stream, of those that this seat may read,
+// a page at a time: give Next of one page as After of the following, while it says
+// that there is more. What the seat may not read is refused as not-found, as what
+// does not exist is. What is stored or erased meanwhile may be in it or not.
+func (c *Client) Manifest(ctx context.Context, r api.ManifestRequest) (*api.Manifest, error) {
+	return ask[api.Manifest](ctx, c, "asking what a stream holds", api.SubjectManifest, r)
+}
+
 // SubmitOptions is what a submission says beside its objects.
 type SubmitOptions struct {
 	// To names the audience: one community, or for RED the members. Empty

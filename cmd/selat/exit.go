@@ -4,7 +4,7 @@ package main
 const (
 	exitFailure     = 1 // something failed; the message says what
 	exitUsage       = 2 // the command line cannot be understood
-	exitPartly      = 3 // some objects were accepted, some refused
+	exitPartly      = 3 // some objects were accepted, some refused; or a state has a gap
 	exitRefused     = 4 // no object was accepted
 	exitUnreachable = 5 // the hub, or the server asked, does not answer
 )

@@ -18,7 +18,7 @@ func newSinkCmd() *cobra.Command {
 		`Receives what the seat may read, and writes of it what counts now into the files
 that other tools load: not what is revoked, expired or recalled, and nothing that
 its TLP does not let those see who see the file.`,
-		newSinkInitCmd(), newSinkOnceCmd(), newSinkRunCmd(), newSinkStatusCmd())
+		newSinkInitCmd(), newSinkCheckCmd(), newSinkOnceCmd(), newSinkRunCmd(), newSinkStatusCmd(), newSinkVerifyCmd())
 }
 
 func sinkFlags(cmd *cobra.Command) {

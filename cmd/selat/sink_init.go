@@ -29,7 +29,7 @@ Formats:
 				return usage(cmd, err)
 			}
 			text := sinkTemplate(f)
-			return giveConfiguration(cmd, f.Name, text, out, "sink once")
+			return giveConfiguration(cmd, f.Name, text, out, "sink check")
 		},
 	}
 	jsonFlag(cmd)

@@ -30,6 +30,8 @@ type Daemon struct {
 	told   map[string]sink.Stream
 	met    *metrics
 
+	replays chan []client.Start
+
 	mu     sync.Mutex
 	wake   chan struct{} // closed and made anew with each change
 	failed map[string]error
@@ -54,7 +56,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
 	allow, err := c.readAllow()
 	if err != nil {
@@ -134,10 +136,30 @@ func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
 	for name, s := range d.told {
 		tasks.Go(func() { d.tell(ctx, name, s) })
 	}
-	err := d.receive(ctx, hub, 0)
+	err := d.follow(ctx, hub)
 	cancel()
 	tasks.Wait()
 	return err
+}
+
+// follow receives until ctx ends, and begins anew where it is asked to.
+func (d *Daemon) follow(ctx context.Context, hub *client.Client) error {
+	var again []client.Start
+	for {
+		part, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- d.receive(part, hub, 0, again) }()
+		select {
+		case err := <-done:
+			stop()
+			return err
+		case again = <-d.replays:
+			stop()
+			if err := <-done; err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // Once receives what there is, until nothing came for idle, then writes every sink
@@ -145,10 +167,15 @@ func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
 // shrink.
 func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duration, accept bool, names ...string) error {
 	if hub != nil {
-		if err := d.receive(ctx, hub, idle); err != nil {
+		if err := d.receive(ctx, hub, idle, nil); err != nil {
 			return err
 		}
 	}
+	return d.writeAll(ctx, accept, names...)
+}
+
+// writeAll writes and tells what Once says.
+func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) error {
 	if _, err := d.state.Due(d.now()); err != nil {
 		return err
 	}
@@ -171,8 +198,9 @@ func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duratio
 	return errors.Join(errs...)
 }
 
-// receive hands what comes to the state.
-func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Duration) error {
+// receive hands what comes to the state. again is where to go back to first, of
+// streams that it names.
+func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Duration, again []client.Start) error {
 	options := client.SubscribeOptions{
 		StateDir: filepath.Join(d.config.State, "seen"), EveryPlace: true, Idle: idle, Flush: d.state.Flush,
 		OnRecall: func(_ context.Context, o api.RecallOrder) error {
@@ -184,10 +212,16 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			return err
 		},
 	}
-	if d.config.Since != "" {
-		var err error
-		if options.Since, err = client.ParseStart(d.config.Since, d.now()); err != nil {
-			return fmt.Errorf("since: %w", err)
+	var err error
+	if options.Since, err = d.state.begin(d.config.Since, d.now()); err != nil {
+		return err
+	}
+	for i, start := range again {
+		if options.Replay = start; i == len(again)-1 {
+			break // Subscribe forgets what was handled, and goes back itself
+		}
+		if _, err := hub.Replay(ctx, api.ReplayRequest{Streams: []string{start.Stream}, Sequence: start.Sequence}); err != nil {
+			return fmt.Errorf("going back in %s: %w", start.Stream, err)
 		}
 	}
 	return hub.Subscribe(ctx, func(_ context.Context, o client.Delivery) error {

@@ -23,9 +23,10 @@
 //	config.go   what an operator says
 //	current.go  what counts: the pure function
 //	state.go    what was received, on disk; record.go one object in it
-//	file.go     rendering, checking and replacing a file or folder; guard.go
+//	file.go     rendering, checking and replacing a file or folder
 //	stream.go   the events of sinks that are told of them
 //	daemon.go   following the hub, and writing when something changed
-//	verify.go   whether the state is what the hub has
+//	verify.go   whether the state is what the hub has; repair.go
+//	check.go    trying a configuration before it is used
 //	metrics.go  what is told of all that
 package sinks

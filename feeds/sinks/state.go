@@ -28,6 +28,7 @@ var errState = errors.New("the state holds what this program never wrote")
 //	t sink origin id                  -> what the stream was told last (stream.go)
 //	e sink number                     -> an event that is not told yet
 //	n sink                            -> the number of the next
+//	b                                 -> where what is received began (verify.go)
 type State struct {
 	db      *pebble.DB
 	streams []*streamSink
