@@ -14,7 +14,8 @@ type Indicator struct {
 	Name, Description string
 	// Types are of the vocabulary indicator-type-ov (§10.11).
 	Types []string
-	// ValidFrom is from when on it holds; zero is when the object is created.
+	// ValidFrom is from when on it holds; zero is when the object is created, or
+	// Seen if it has ended by then.
 	ValidFrom time.Time
 	// ValidUntil is the source's own word. Without it the feed's ValidFor counts
 	// from Seen, or from ValidFrom.
@@ -34,6 +35,9 @@ func (m *Maker) Indicator(i Indicator) Draft {
 		from := i.ValidFrom
 		if from.IsZero() {
 			from = v.Created
+		}
+		if !until.IsZero() && !until.After(from) && i.ValidFrom.IsZero() {
+			from = i.Seen // it was read so late that it ended before it was made
 		}
 		o, err := stix2.NewIndicator(i.Pattern, stix2.PatternTypeSTIX, stamp(from))
 		if err != nil {

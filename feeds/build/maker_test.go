@@ -215,3 +215,20 @@ func TestCheckSaysWhatIsMissing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAnIndicatorThatIsReadLongAfterItWasSeenHeldWhenItWas(t *testing.T) {
+	i := build.Indicator{Common: build.Common{Key: "1"}, Pattern: "[domain-name:value = 'a.example']", Seen: at}
+	late := at.AddDate(1, 0, 0)
+	for _, made := range []struct {
+		at   time.Time
+		from string
+	}{{at, "2026-08-20T09:54:23.987Z"}, {late, "2026-08-20T09:54:23.987Z"}, {at.Add(time.Hour), "2026-08-20T10:54:23.987Z"}} {
+		raw, err := maker.Indicator(i).Build(build.Version{Created: made.at, Modified: made.at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(raw), `"valid_from":"`+made.from+`"`) {
+			t.Errorf("made at %s it is %s", made.at, raw)
+		}
+	}
+}

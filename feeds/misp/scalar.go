@@ -22,6 +22,7 @@ func (t *Text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 type Number int64
 
 func (n *Number) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*n = 0
 	s, err := scalar(d, "an integer")
 	if err != nil || s == "" {
 		return err
@@ -63,6 +64,7 @@ func (f *Flag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 type Time struct{ time.Time }
 
 func (t *Time) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*t = Time{}
 	s, err := scalar(d, "a time")
 	if err != nil || s == "" {
 		return err

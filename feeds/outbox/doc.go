@@ -14,7 +14,8 @@
 //
 // Revoking is final in STIX (2.1 §3.6), so a row that comes back after it gets
 // objects with new ids: its generation counts into them, and what refers to them
-// within the row goes along.
+// within the row goes along. Of events a row that says just what it said before it
+// was taken back did not come back: the same file was read again.
 //
 // # What it does not know
 //

@@ -261,3 +261,45 @@ func TestAListThatShrinksTooMuchRevokesNothingUntilAccepted(t *testing.T) {
 		t.Errorf("accepted: %+v", c)
 	}
 }
+
+func TestAnEventThatIsReadAgainAfterItWasTakenBackDoesNotComeBack(t *testing.T) {
+	clock := time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC)
+	s, err := Open("state", Options{FS: vfs.NewMem(), Now: func() time.Time { clock = clock.Add(time.Minute); return clock }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // in memory
+	read := func(content int, modified time.Time) Count {
+		r, err := s.Begin("f", Rules{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := draft("k", content)
+		d.Modified = modified
+		for _, row := range []source.Row{{Key: "k", Objects: []source.Draft{d}}, {Key: "k", Withdrawn: true}} {
+			if err := r.Row(row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Complete(nil); err != nil {
+			t.Fatal(err)
+		}
+		return r.Count
+	}
+	for _, step := range []struct {
+		name                   string
+		content                int
+		modified               time.Time
+		fresh, revoked, stands int
+	}{
+		{"told and taken back", 1, time.Time{}, 1, 1, 0},
+		{"the same again", 1, time.Time{}, 0, 0, 1},
+		{"it says something else", 2, time.Time{}, 1, 1, 0},
+		{"the same again in its second life", 2, time.Time{}, 0, 0, 1},
+		{"the same, and the source says that it is later", 2, clock.AddDate(0, 0, 1), 1, 1, 0},
+	} {
+		if c := read(step.content, step.modified); c.New != step.fresh || c.Revoked != step.revoked || c.Unchanged != step.stands || c.Changed != 0 {
+			t.Errorf("%s: %+v", step.name, c)
+		}
+	}
+}

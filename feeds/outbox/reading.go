@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -158,9 +159,15 @@ func (r *Reading) refuse(position string, why *build.Refusal) {
 
 // publish compares what a row gives with what it gave.
 func (r *Reading) publish(in source.Row, next row, isNew bool) error {
+	if next.revoked && !r.rules.Whole {
+		if again, err := toldBefore(in.Objects, &next); again || err != nil {
+			r.Unchanged++
+			return err
+		}
+	}
 	changed := isNew || next.revoked
 	next.revoked = false
-	rename := renaming(in.Objects, &next)
+	rename := renaming(in.Objects, &next, 1)
 	given := map[string]bool{}
 	began := time.Now()
 	for i := range in.Objects {
@@ -297,30 +304,6 @@ func (r *Reading) version(d *source.Draft, was *object, rename func([]byte) []by
 	return o, newer, err
 }
 
-// renaming puts the ids of later lives in place of the source's.
-func renaming(drafts []source.Draft, known *row) func([]byte) []byte {
-	var pairs [][2][]byte
-	for i := range drafts {
-		o := known.find(drafts[i].ID)
-		if o == nil || drafts[i].Shared {
-			continue
-		}
-		generation := o.generation
-		if o.revoked {
-			generation++
-		}
-		if generation > 0 {
-			pairs = append(pairs, [2][]byte{[]byte(`"` + o.id + `"`), []byte(`"` + generationID(o.id, generation) + `"`)})
-		}
-	}
-	return func(raw []byte) []byte {
-		for _, p := range pairs {
-			raw = bytes.ReplaceAll(raw, p[0], p[1])
-		}
-		return raw
-	}
-}
-
 func (r *Reading) shared(id string) (*row, error) {
 	b, err := get(r.b, key(kindShared, r.feed, id))
 	if b == nil || err != nil {
@@ -376,7 +359,8 @@ func (r *Reading) revokeObject(o *object) error {
 	if err != nil {
 		return fmt.Errorf("revoking %s: %w", o.id, err)
 	}
-	o.raw, o.revoked = nil, true // it is never compared or revoked again
+	sum := sha256.Sum256(raw)
+	o.raw, o.revoked = sum[:], true
 	r.Revoked++
 	return r.s.put(r.b, r.feed, generationID(o.id, o.generation), at.Format(stampFormat), raw)
 }

@@ -14,7 +14,7 @@ type object struct {
 	created, modified int64  // milliseconds since 1970
 	versionless       bool
 	// generation is how often it came back after it was revoked; of a revoked one
-	// raw is empty.
+	// raw is the SHA-256 of the bytes that revoked it.
 	generation uint64
 	revoked    bool
 	raw        []byte

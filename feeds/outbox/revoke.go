@@ -2,12 +2,16 @@ package outbox
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"github.com/selat-hub/selat/feeds/build"
+	"github.com/selat-hub/selat/feeds/source"
 )
 
 // stampFormat is that of STIX 2.1 §3.2: to the millisecond.
@@ -68,4 +72,59 @@ func generationID(id string, generation uint64) string {
 	typ, _, _ := strings.Cut(id, "--")
 	name := append([]byte(id), byte(generation>>24), byte(generation>>16), byte(generation>>8), byte(generation))
 	return typ + "--" + uuid.NewSHA1(generations, name).String()
+}
+
+// renaming puts the ids of later lives in place of the source's: lives is how many
+// a revoked object gets beside those that it had.
+func renaming(drafts []source.Draft, known *row, lives uint64) func([]byte) []byte {
+	var pairs [][2][]byte
+	for i := range drafts {
+		o := known.find(drafts[i].ID)
+		if o == nil || drafts[i].Shared {
+			continue
+		}
+		generation := o.generation
+		if o.revoked {
+			generation += lives
+		}
+		if generation > 0 {
+			pairs = append(pairs, [2][]byte{[]byte(`"` + o.id + `"`), []byte(`"` + generationID(o.id, generation) + `"`)})
+		}
+	}
+	return func(raw []byte) []byte {
+		for _, p := range pairs {
+			raw = bytes.ReplaceAll(raw, p[0], p[1])
+		}
+		return raw
+	}
+}
+
+// toldBefore tells whether a row of events that was revoked is the one that was
+// told before it was: then it did not come back, but is read again. Of each object
+// what would revoke it must be what did.
+func toldBefore(drafts []source.Draft, old *row) (bool, error) {
+	rename := renaming(drafts, old, 0)
+	for i := range drafts {
+		d := &drafts[i]
+		if d.Shared || d.Versionless {
+			continue
+		}
+		o := old.find(d.ID)
+		if o == nil || !o.revoked || d.Modified.UnixMilli() > o.modified {
+			return false, nil
+		}
+		at := time.UnixMilli(o.modified).UTC()
+		raw, err := d.Build(source.Version{Created: time.UnixMilli(o.created).UTC(), Modified: at})
+		var refusal *build.Refusal
+		if errors.As(err, &refusal) {
+			return false, nil
+		}
+		if err == nil {
+			raw, err = revoke(rename(raw), at)
+		}
+		if sum := sha256.Sum256(raw); err != nil || !bytes.Equal(sum[:], o.raw) {
+			return false, err
+		}
+	}
+	return true, nil
 }

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -147,16 +148,34 @@ func (s *Store) Known(feed, k string) (revision int64, ok bool) {
 	return int64(binary.BigEndian.Uint64(b)), true
 }
 
-// HasRead reports whether a file of this content was read to its end, and Read
-// notes that it was.
-func (s *Store) HasRead(feed string, hash []byte) (bool, error) {
+// HasRead reports whether a file of this content was read to its end, and whether
+// all that it put into the outbox is settled.
+func (s *Store) HasRead(feed string, hash []byte) (read, settled bool, err error) {
 	b, err := get(s.db, key(kindContent, feed, string(hash)))
-	return b != nil, err
+	if b == nil || err != nil {
+		return false, false, err
+	}
+	if len(b) != 8 {
+		return true, true, nil // noted by a version that did not keep the number
+	}
+	from, to := s.oldest(feed), itemKey(feed, binary.BigEndian.Uint64(b))
+	if settled = true; bytes.Compare(from, to) >= 0 {
+		return true, settled, nil
+	}
+	err = scan(s.db, from, to, func(_, _ []byte) error {
+		settled = false
+		return io.EOF
+	})
+	return true, settled, err
 }
 
-// NoteRead remembers that a file of this content was read to its end.
+// NoteRead remembers that a file of this content was read to its end: after
+// Reading.Complete, so that every item of it has a number below the next.
 func (s *Store) NoteRead(feed string, hash []byte) error {
-	return s.db.Set(key(kindContent, feed, string(hash)), []byte{1}, pebble.Sync)
+	s.mu.Lock()
+	next := s.next
+	s.mu.Unlock()
+	return s.db.Set(key(kindContent, feed, string(hash)), binary.BigEndian.AppendUint64(nil, next), pebble.Sync)
 }
 
 func key(kind byte, feed, rest string) []byte {

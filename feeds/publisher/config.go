@@ -35,6 +35,9 @@ type Feed struct {
 	File   string `yaml:"file"`
 	Folder string `yaml:"folder"`
 	TAXII  *TAXII `yaml:"taxii"`
+	// Done is where files of Folder go, on the same file system, when the hub has
+	// answered for all that was made of them. Without it they stay.
+	Done string `yaml:"done"`
 
 	Every daemon.Duration `yaml:"every"`
 	At    string          `yaml:"at"` // HH:MM in UTC, once a day
@@ -79,6 +82,14 @@ type TAXII struct {
 	PasswordFile string `yaml:"password_file"`
 	TokenFile    string `yaml:"token_file"`
 	CA           string `yaml:"ca"`
+	// What is selected of it (TAXII 2.1 §3.4): what has one of the values of each,
+	// everything where there are none. AddedAfter counts for the first reading.
+	IDs          []string `yaml:"ids"`
+	Types        []string `yaml:"types"`
+	SpecVersions []string `yaml:"spec_versions"`
+	AddedAfter   string   `yaml:"added_after"`
+	// Limit is how many objects are asked for at once; 0 leaves it to the server.
+	Limit int `yaml:"limit"`
 }
 
 // Mapping is source.Mapping.
@@ -114,7 +125,7 @@ func (c *Config) settle(dir string) error {
 			return fmt.Errorf("feeds.%s: it is empty", name)
 		}
 		f.Name = name
-		in(&f.File, &f.Folder)
+		in(&f.File, &f.Folder, &f.Done)
 		if f.Auth != nil {
 			in(&f.Auth.File)
 		}
@@ -149,12 +160,19 @@ func (f *Feed) check(c *Config) (err error) {
 		return errors.New("say where it is: one of url, file, folder and taxii")
 	case f.TAXII != nil && f.Format != "stix":
 		return errors.New("what TAXII gives is stix")
+	case f.Done != "" && (f.Folder == "" || filepath.Clean(f.Done) == filepath.Clean(f.Folder)):
+		return errors.New("done is another folder, into which the files of folder go")
 	case f.Every > 0 && f.At != "":
 		return errors.New("say either every or at")
 	case f.Auth != nil && (f.Auth.Header == "" || f.Auth.File == ""):
 		return errors.New("auth needs header and file")
 	case f.ShrinkPercent < 0 || f.ShrinkPercent > 100 || f.ShrinkRows < 0:
 		return errors.New("shrink_percent is 1 to 100, and shrink_rows a number of rows")
+	}
+	if f.TAXII != nil {
+		if _, err := f.TAXII.query(); err != nil {
+			return err
+		}
 	}
 	if f.At != "" {
 		if _, err := time.Parse("15:04", f.At); err != nil {

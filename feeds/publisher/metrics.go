@@ -8,8 +8,8 @@ import (
 
 // metrics of a daemon.
 type metrics struct {
-	objects, rows, refused *prometheus.CounterVec
-	depth, age, success    *prometheus.GaugeVec
+	objects, rows, refused, failures *prometheus.CounterVec
+	depth, age, success              *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -24,12 +24,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		return g
 	}
 	return &metrics{
-		objects: counter("objects_total", "Objects the hub answered for.", "feed", "outcome", "code"),
-		rows:    counter("rows_total", "Rows read.", "feed"),
-		refused: counter("rows_refused_total", "Rows that became nothing.", "feed", "code"),
-		depth:   gauge("outbox_objects", "Objects that wait for the hub."),
-		age:     gauge("outbox_oldest_timestamp_seconds", "Since when the oldest of them waits; 0 for none."),
-		success: gauge("last_success_timestamp_seconds", "When the feed was last read to its end."),
+		objects:  counter("objects_total", "Objects the hub answered for.", "feed", "outcome", "code"),
+		rows:     counter("rows_total", "Rows read.", "feed"),
+		refused:  counter("rows_refused_total", "Rows that became nothing.", "feed", "code"),
+		failures: counter("failures_total", "Readings that did not come to their end.", "feed"),
+		depth:    gauge("outbox_objects", "Objects that wait for the hub."),
+		age:      gauge("outbox_oldest_timestamp_seconds", "Since when the oldest of them waits; 0 for none."),
+		success:  gauge("last_success_timestamp_seconds", "When the feed was last read to its end."),
 	}
 }
 

@@ -101,10 +101,13 @@ func (p *Publisher) Once(ctx context.Context, names ...string) (results []Result
 	for _, f := range feeds {
 		r := Result{Feed: f.Name}
 		readErr := p.read(ctx, f, &r)
+		sendErr := p.drain(ctx, f, &r.Sent)
+		if sendErr == nil {
+			readErr = errors.Join(readErr, p.putAway(f))
+		}
 		if readErr != nil {
 			r.Error = readErr.Error()
 		}
-		sendErr := p.drain(ctx, f, &r.Sent)
 		results = append(results, r)
 		if sendErr != nil {
 			return results, sendErr
@@ -214,6 +217,7 @@ func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns, kick cha
 			return
 		case err != nil:
 			failures++
+			p.metrics.failures.WithLabelValues(f.Name).Inc()
 			pause = min(pause, time.Minute<<min(failures, 6))
 			p.log.Error("a feed could not be read to its end; trying again", "feed", f.Name, "in", pause, "error", err)
 		default:
@@ -307,6 +311,9 @@ func (p *Publisher) sendForever(ctx context.Context, f *Feed, kick <-chan struct
 			continue
 		}
 		failures = 0
+		if err := p.putAway(f); err != nil {
+			p.log.Error("files that are done stay where they are", "feed", f.Name, "error", err)
+		}
 		select {
 		case <-kick:
 		case <-ctx.Done():

@@ -1,19 +1,13 @@
 package publisher
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/selat-hub/selat/broker"
 	"github.com/selat-hub/selat/feeds/fetch"
 	"github.com/selat-hub/selat/feeds/outbox"
 	"github.com/selat-hub/selat/feeds/source"
-	taxii "github.com/selat-hub/selat/feeds/taxii/client"
 )
 
 // read reads a feed once. Inputs of a folder are readings of their own.
@@ -109,89 +103,4 @@ func (p *Publisher) counted(f *Feed, c *outbox.Count, sum *Result) {
 		p.log.Error("a list shrank so much that nothing of it is revoked", "feed", f.Name, "left", c.Shrunk.Left, "of", c.Shrunk.Of,
 			"do", "look at the list; if it is right, stop the daemon and give `selat feed once "+f.Name+" --accept-shrink`")
 	}
-}
-
-// settleWait is between the two looks that a file must pass.
-const settleWait = 2 * time.Second
-
-func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, sum *Result) error {
-	folder := fetch.NewFolder(f.Folder)
-	if _, _, err := folder.Look(); err != nil {
-		return err
-	}
-	if err := p.wait(ctx, settleWait); err != nil {
-		return err
-	}
-	ready, _, err := folder.Look()
-	if err != nil {
-		return err
-	}
-	var all error
-	for _, name := range ready {
-		if err := p.readOne(ctx, f, src, name, sum); err != nil {
-			all = errors.Join(all, fmt.Errorf("%s: %w", filepath.Base(name), err))
-		}
-	}
-	return all
-}
-
-// readOne reads a file of a folder, unless its content was read before.
-func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
-	hash, err := fetch.Hash(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if known, err := p.store.HasRead(f.Name, hash); known || err != nil {
-		return err
-	}
-	if err := p.readFile(ctx, f, src, name, sum); err != nil {
-		return err
-	}
-	return p.store.NoteRead(f.Name, hash)
-}
-
-// readTAXII goes on where it stopped. A page is in the outbox before the state
-// moves behind it.
-func (p *Publisher) readTAXII(ctx context.Context, f *Feed, src source.Source, sum *Result) error {
-	t := f.TAXII
-	c, err := taxii.New(taxii.Options{URL: t.URL, Username: t.User, PasswordFile: t.PasswordFile, TokenFile: t.TokenFile, CAFile: t.CA,
-		InsecureHTTP: f.InsecureHTTP, Timeout: time.Duration(f.Timeout), UserAgent: "selat/" + broker.Version(),
-		Notice: func(s string) { p.log.Info(s, "feed", f.Name) }})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	state, err := taxii.OpenState(filepath.Join(p.config.State, "taxii-"+f.Name+".json"))
-	if err != nil {
-		return err
-	}
-	col, err := c.Find(ctx, t.Collection)
-	if err != nil {
-		return err
-	}
-	r, err := p.store.Begin(f.Name, p.rules(f))
-	if err != nil {
-		return err
-	}
-	_, err = c.Poll(ctx, col, taxii.Query{Versions: []string{"all"}}, state, func(ctx context.Context, page *taxii.Page) error {
-		raws := make([][]byte, len(page.Objects))
-		for i := range page.Objects {
-			raws[i] = page.Objects[i].Raw
-		}
-		in := source.Input{Name: f.Name, Reader: bytes.NewReader(bytes.Join(raws, []byte("\n")))}
-		if err := src.Read(ctx, in, r.Row); err != nil {
-			return err
-		}
-		return r.Flush()
-	})
-	if err != nil {
-		err = errors.Join(err, r.Fail(err))
-	} else {
-		err = r.Complete(nil)
-	}
-	p.counted(f, &r.Count, sum)
-	return err
 }

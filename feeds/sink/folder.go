@@ -22,7 +22,7 @@ var folderFormats = []Format{
 	},
 	{
 		Name: "misp-feed", About: "a feed that MISP instances can pull, to be served over HTTP", Default: "selat-misp",
-		Folder: func(s Settings) (Folder, error) { return MISPFeed{Allow: s.Allow}, nil },
+		Folder: func(s Settings) (Folder, error) { return MISPFeed{Allow: s.Allow, Before: s.Path}, nil },
 	},
 	{
 		Name: "sigma", About: "Sigma rules for SIEMs, a file for each indicator", Default: "selat-sigma",

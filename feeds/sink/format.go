@@ -49,6 +49,9 @@ type Settings struct {
 	Options map[string]string
 	// Allow is never written; nil allows nothing.
 	Allow *Allow
+	// Path is where a file or folder takes its place, for a format that keeps
+	// something of the one before.
+	Path string
 }
 
 // Formats lists the formats in alphabetical order.

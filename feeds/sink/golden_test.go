@@ -2,9 +2,12 @@ package sink
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +79,7 @@ func TestEachFormatIsAsItsConsumerHasIt(t *testing.T) {
 func sample(t *testing.T, name string) string {
 	t.Helper()
 	root := cmp.Or(os.Getenv("SELAT_SHARED"), "../../../shared")
-	b, err := os.ReadFile(filepath.Join(root, "samples", "synthetic", name))
+	b, err := os.ReadFile(filepath.Join(root, "samples", name))
 	if err != nil {
 		t.Skipf("skipped: the samples are not there (SELAT_SHARED): %v", err)
 	}
@@ -87,7 +90,7 @@ func sample(t *testing.T, name string) string {
 // seconds, which grow without anybody counting.
 func TestTheZoneIsAsTheSample(t *testing.T) {
 	got, _ := render(t, fileOf(t, "rpz", Settings{}), addressEntry(1, "203.0.113.10"), domainEntry(2, "cdn.bad.example"))
-	want := strings.Replace(sample(t, "expected-rpz.zone"), "2026082001", fmt.Sprint(noon.Unix()), 1)
+	want := strings.Replace(sample(t, "synthetic/expected-rpz.zone"), "2026082001", fmt.Sprint(noon.Unix()), 1)
 	for _, line := range strings.Split(strings.TrimSpace(want), "\n") {
 		if !strings.Contains(got, line+"\n") {
 			t.Errorf("%q is not in\n%s", line, got)
@@ -104,7 +107,7 @@ func TestTheZeekFileIsAsTheSample(t *testing.T) {
 	th := domainEntry(2, "cdn.bad.example")
 	th.Origin = "th"
 	got, _ := render(t, fileOf(t, "zeek", Settings{}), addressEntry(1, "203.0.113.10"), th)
-	want := strings.NewReplacer("CERT-SG", "sg", "CERT-TH", "th", "\tInvented\t", "\tInvented TLP:GREEN\t").Replace(sample(t, "expected-zeek.intel"))
+	want := strings.NewReplacer("CERT-SG", "sg", "CERT-TH", "th", "\tInvented\t", "\tInvented TLP:GREEN\t").Replace(sample(t, "synthetic/expected-zeek.intel"))
 	if strings.TrimSpace(got) != strings.TrimSpace(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -116,8 +119,77 @@ func TestTheCEFLineIsAsTheSample(t *testing.T) {
 	e := indicator(1, "InventedBot C2", "[network-traffic:dst_ref.value = '203.0.113.10' AND network-traffic:dst_port = 443]")
 	c := newCEF(Settings{Options: map[string]string{"vendor": "CERT-SG"}})
 	got := c.lines(Event{Kind: Created, Entry: e, At: noon.Add(-2 * 3600e9), Key: "k"})
-	want := strings.TrimSpace(sample(t, "expected-cef.log")) + " cs3Label=origin cs3=sg externalId=k"
+	want := strings.TrimSpace(sample(t, "synthetic/expected-cef.log")) + " cs3Label=origin cs3=sg externalId=k"
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// ruleDiffers are the options in which our rules differ from the sample's, and why.
+var ruleDiffers = map[string]string{
+	"msg":      "ours has the origin and the TLP before the name, and not the value, which stands in content",
+	"metadata": "ours names the object, its TLP, origin and confidence, the sample what sort of software it is",
+	"sid":      "ours comes from the object, so that it stays with it, the sample's is counted",
+	"rev":      "ours comes from the object's version",
+	"depth":    "as long as the content it says the same as startswith, which ours has",
+}
+
+// ruleOptions is the head of a rule and its options but those that differ, sorted:
+// no option here changes what another one means.
+func ruleOptions(t *testing.T, rule string) []string {
+	head, rest, ok := strings.Cut(rule, " (")
+	if !ok || !strings.HasSuffix(rest, ";)") {
+		t.Fatalf("%q is no rule", rule)
+	}
+	var out []string
+	for _, o := range strings.Split(strings.TrimSuffix(rest, ";)"), "; ") {
+		name, _, _ := strings.Cut(o, ":")
+		if ruleDiffers[name] == "" && o != "startswith" {
+			out = append(out, o)
+		}
+	}
+	slices.Sort(out)
+	return append([]string{head}, out...)
+}
+
+// Of each domain ours has a second rule, for the name in TLS. The sample asks for
+// the domain alone, which ours does with subdomains: no.
+func TestTheRulesForDomainsAreAsTheSample(t *testing.T) {
+	line := regexp.MustCompile(`msg:"PTS STALKERWARE (.*) \(.*content:"([^"]+)"; depth:([0-9]+);`)
+	var entries []Entry
+	want := map[string][]string{}
+	for n, rule := range strings.Split(strings.TrimSpace(sample(t, "output/stalkerware-suricata.head40.rules")), "\n") {
+		m := line.FindStringSubmatch(rule)
+		if m == nil || m[3] != fmt.Sprint(len(m[2])) {
+			t.Fatalf("%q is of another form", rule)
+		}
+		e := indicator(n, m[1], "[domain-name:value = '"+m[2]+"']")
+		var object map[string]any
+		if err := json.Unmarshal(e.Object, &object); err != nil {
+			t.Fatal(err)
+		}
+		object["external_references"] = []any{map[string]any{"source_name": "x", "url": "https://github.com/AssoEchap/stalkerware-indicators"}}
+		e.Object, _ = json.Marshal(object) // it was read from JSON
+		entries = append(entries, e)
+		want[m[2]] = ruleOptions(t, rule)
+	}
+	got, count := render(t, fileOf(t, "suricata", Settings{Options: map[string]string{"subdomains": "no", "classtype": "targeted-activity"}}), entries...)
+	if len(want) != 40 || count.Written != 40 || count.Lines != 80 {
+		t.Fatalf("of %d domains: %+v", len(want), count)
+	}
+	seen := map[string]bool{}
+	for _, rule := range strings.Split(strings.TrimSpace(got), "\n") {
+		if strings.HasPrefix(rule, "alert tls ") {
+			continue
+		}
+		_, domain, _ := strings.Cut(rule, `content:"`)
+		domain, _, _ = strings.Cut(domain, `"`)
+		if ours := ruleOptions(t, rule); !slices.Equal(ours, want[domain]) || seen[domain] || !strings.Contains(rule, "; startswith;") {
+			t.Errorf("of %s ours asks %q, the sample %q", domain, ours, want[domain])
+		}
+		seen[domain] = true
+	}
+	if len(seen) != 40 {
+		t.Errorf("there are rules for %d domains", len(seen))
 	}
 }

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -26,12 +27,19 @@ import (
 // the hub stored the indicators.
 //
 // An indicator is written where an attribute says just what its pattern says (see
-// package misp); of others the count says unsupported-pattern. Events are stamped
-// with the time of the newest entry, for an event that lost an attribute must be
-// fetched again too. MISP keeps no end of validity: the comment says it.
+// package misp); of others the count says unsupported-pattern. MISP keeps no end of
+// validity: the comment says it.
+//
+// Readers fetch the events whose timestamps have grown. So one that is as it was
+// keeps its own; one that changed has the time when the hub stored the newest of
+// its indicators or, where that is not later than before, since an indicator left,
+// the time of the change.
 type MISPFeed struct {
 	// Allow is never written.
 	Allow *Allow
+	// Before is the folder that the new one takes the place of; empty, or one that
+	// is not there, is none.
+	Before string
 }
 
 // mispSpace is the namespace of the uuids of events, attributes and organizations.
@@ -67,7 +75,7 @@ func readIndicator(e *Entry) (i listing, skipped string) {
 
 // Render writes the feed.
 func (f MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
-	w, err := newMISPFolder(dir, now)
+	w, err := newMISPFolder(dir, f.Before, now)
 	if err != nil {
 		return Count{}, err
 	}
@@ -130,6 +138,7 @@ func fill(a misp.Attribute, e *Entry, i *listing) misp.Attribute {
 // entries come sorted by origin.
 type mispFolder struct {
 	dir      string
+	before   string
 	now      time.Time
 	origin   string
 	events   map[string]*misp.Event
@@ -138,12 +147,12 @@ type mispFolder struct {
 	lines    *bufio.Writer
 }
 
-func newMISPFolder(dir string, now time.Time) (*mispFolder, error) {
+func newMISPFolder(dir, before string, now time.Time) (*mispFolder, error) {
 	f, err := os.Create(filepath.Join(dir, "hashes.csv"))
 	if err != nil {
 		return nil, err
 	}
-	return &mispFolder{dir: dir, now: now, events: map[string]*misp.Event{}, manifest: map[string]misp.Entry{}, hashes: f, lines: bufio.NewWriter(f)}, nil
+	return &mispFolder{dir: dir, before: before, now: now, events: map[string]*misp.Event{}, manifest: map[string]misp.Entry{}, hashes: f, lines: bufio.NewWriter(f)}, nil
 }
 
 func (f *mispFolder) add(e *Entry, a misp.Attribute) error {
@@ -161,6 +170,7 @@ func (f *mispFolder) add(e *Entry, a misp.Attribute) error {
 		f.events[key] = event
 	}
 	event.Attributes = append(event.Attributes, misp.Element[misp.Attribute]{Value: a})
+	event.Timestamp = max(event.Timestamp, misp.Number(e.Added.Unix()))
 	values := []string{string(a.Value)}
 	if strings.Contains(string(a.Type), "|") {
 		values = strings.SplitN(values[0], "|", 2)
@@ -173,39 +183,72 @@ func (f *mispFolder) add(e *Entry, a misp.Attribute) error {
 }
 
 func (f *mispFolder) event(origin string, level stix.Level, month string) *misp.Event {
-	stamp := misp.Number(f.now.Unix())
-	e := &misp.Event{
+	return &misp.Event{
 		UUID: mispUUID("event", origin, level.String(), month),
 		Info: misp.Text("Indicators of " + origin + ", " + month + ", TLP:" + strings.ToUpper(strings.TrimPrefix(string(misp.LevelTag(level)), "tlp:"))),
-		Date: misp.Text(month + "-01"), ThreatLevel: 4, Analysis: 2, Published: true, Timestamp: stamp, PublishedAt: stamp,
+		Date: misp.Text(month + "-01"), ThreatLevel: 4, Analysis: 2, Published: true,
 		Orgc: misp.Org{Name: misp.Text(origin), UUID: mispUUID("organization", origin)},
 		Tags: []misp.Tag{{Name: misp.LevelTag(level)}},
 	}
-	return e
 }
 
 // flush writes the events of the origin that is done.
 func (f *mispFolder) flush() error {
 	for _, e := range f.events {
-		f.manifest[string(e.UUID)] = misp.Entry{Info: e.Info, Date: e.Date, ThreatLevel: e.ThreatLevel, Analysis: e.Analysis,
-			Timestamp: e.Timestamp, Orgc: e.Orgc, Tags: e.Tags}
 		slices.SortFunc(e.Attributes, func(a, b misp.Element[misp.Attribute]) int {
 			return strings.Compare(string(a.Value.UUID), string(b.Value.UUID))
 		})
-		if err := f.write(string(e.UUID)+".json", map[string]*misp.Event{"Event": e}); err != nil {
+		name := string(e.UUID) + ".json"
+		raw, err := f.stamp(name, e)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(f.dir, name), raw, 0o644)
+		}
+		if err != nil {
 			return err
 		}
+		f.manifest[string(e.UUID)] = misp.Entry{Info: e.Info, Date: e.Date, ThreatLevel: e.ThreatLevel, Analysis: e.Analysis,
+			Timestamp: e.Timestamp, Orgc: e.Orgc, Tags: e.Tags}
 	}
 	clear(f.events)
 	return nil
 }
 
-func (f *mispFolder) write(name string, v any) error {
+// stamp gives an event its timestamps, and returns its file. What cannot be read of
+// the one before is as if there were none: then it is fetched once too often.
+func (f *mispFolder) stamp(name string, e *misp.Event) ([]byte, error) {
+	newest := e.Timestamp
+	e.PublishedAt = newest
+	var was struct {
+		Event struct {
+			Timestamp   misp.Number `json:"timestamp"`
+			PublishedAt misp.Number `json:"publish_timestamp"`
+		} `json:"Event"`
+	}
+	var before []byte
+	if f.before != "" {
+		before, _ = os.ReadFile(filepath.Join(f.before, name))
+	}
+	if before == nil || json.Unmarshal(before, &was) != nil {
+		return mispFile(name, map[string]*misp.Event{"Event": e})
+	}
+	e.Timestamp, e.PublishedAt = was.Event.Timestamp, was.Event.PublishedAt
+	raw, err := mispFile(name, map[string]*misp.Event{"Event": e})
+	if err != nil || bytes.Equal(raw, before) {
+		return raw, err
+	}
+	if newest <= was.Event.Timestamp {
+		newest = max(misp.Number(f.now.Unix()), was.Event.Timestamp+1)
+	}
+	e.Timestamp, e.PublishedAt = newest, newest
+	return mispFile(name, map[string]*misp.Event{"Event": e})
+}
+
+func mispFile(name string, v any) ([]byte, error) {
 	raw, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent(" "))
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return nil, fmt.Errorf("writing %s: %w", name, err)
 	}
-	return os.WriteFile(filepath.Join(f.dir, name), append(raw, '\n'), 0o644)
+	return append(raw, '\n'), nil
 }
 
 func (f *mispFolder) close(err error) error {
@@ -213,7 +256,10 @@ func (f *mispFolder) close(err error) error {
 		err = f.flush()
 	}
 	if err == nil {
-		err = f.write("manifest.json", f.manifest)
+		var raw []byte
+		if raw, err = mispFile("manifest.json", f.manifest); err == nil {
+			err = os.WriteFile(filepath.Join(f.dir, "manifest.json"), raw, 0o644)
+		}
 	}
 	if flushed := f.lines.Flush(); err == nil {
 		err = flushed

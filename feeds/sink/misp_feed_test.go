@@ -188,6 +188,107 @@ func TestAMISPFeedThatWasWrittenReadsAsTheSameIndicators(t *testing.T) {
 	})
 }
 
+// opens reads a MISP feed as one who knows the revisions that were read before, and
+// returns the events that it had to open.
+func opens(t testing.TB, dir string, revisions map[string]int64) (opened []string) {
+	format, err := source.Lookup("misp-feed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := format.New(source.Config{Maker: build.Maker{Feed: "back", Namespace: "other.example", Level: stix.Clear},
+		Known: func(key string) (int64, bool) { r, ok := revisions[key]; return r, ok }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := os.Open(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manifest.Close()
+	in := source.Input{Name: "manifest.json", Reader: manifest, Open: func(_ context.Context, path string) (io.ReadCloser, error) {
+		raw, err := os.ReadFile(filepath.Join(dir, path))
+		if err != nil {
+			return nil, err
+		}
+		_, info, _ := strings.Cut(string(raw), `"info": "Indicators of `)
+		info, _, _ = strings.Cut(info, `"`)
+		opened = append(opened, info)
+		return io.NopCloser(strings.NewReader(string(raw))), nil
+	}}
+	if err := s.Read(t.Context(), in, func(r source.Row) error {
+		if r.Revision != 0 {
+			revisions[r.Key] = r.Revision
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(opened)
+	return opened
+}
+
+func TestWhoReadsAMISPFeedOnwardFetchesOnlyTheEventsThatChanged(t *testing.T) {
+	at := func(days int) time.Time { return newest.AddDate(0, 0, days) }
+	entry := func(origin, id string, added time.Time) sink.Entry {
+		return listed{Pattern: "[domain-name:value = '" + id + ".example']", Level: stix.Green, From: newest, origin: origin, id: id, title: "t", added: added}.entry(t)
+	}
+	a, b, c, d := entry("sg", "a", at(-90)), entry("sg", "b", at(-1)), entry("th", "c", at(-1)), entry("sg", "d", at(-60))
+	changed := entry("sg", "a", at(1))
+	changed.Object = []byte(strings.Replace(string(changed.Object), "Seen in a drill.", "Seen again.", 1))
+	root, revisions := t.TempDir(), map[string]int64{}
+	before := ""
+	for n, step := range []struct {
+		name    string
+		now     time.Time
+		entries []sink.Entry
+		opened  []string
+	}{
+		{"all of them at first", at(0), []sink.Entry{a, b, c, d}, []string{"sg, 2026-05, TLP:GREEN", "sg, 2026-06, TLP:GREEN", "sg, 2026-08, TLP:GREEN", "th, 2026-08, TLP:GREEN"}},
+		{"none when nothing changed", at(1), []sink.Entry{a, b, c, d}, nil},
+		{"the one that an indicator came to", at(1), []sink.Entry{a, b, c, d, entry("th", "e", at(1))}, []string{"th, 2026-08, TLP:GREEN"}},
+		{"the one that an indicator left", at(2), []sink.Entry{a, b, d, entry("th", "e", at(1))}, []string{"th, 2026-08, TLP:GREEN"}},
+		{"the one that the newest left", at(2), []sink.Entry{a, b, c, d}, []string{"th, 2026-08, TLP:GREEN"}},
+		// The event of its first month is empty and no longer listed.
+		{"the one that a new version is in", at(3), []sink.Entry{changed, b, c, d}, []string{"sg, 2026-08, TLP:GREEN"}},
+		{"none again", at(4), []sink.Entry{changed, b, c, d}, nil},
+	} {
+		dir := filepath.Join(root, fmt.Sprint(n))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		entries := slices.Clone(step.entries)
+		slices.SortFunc(entries, func(a, b sink.Entry) int { return strings.Compare(a.Origin+" "+a.ID, b.Origin+" "+b.ID) })
+		if _, err := (sink.MISPFeed{Before: before}).Render(t.Context(), dir, slices.Values(entries), step.now); err != nil {
+			t.Fatal(err)
+		}
+		opened := opens(t, dir, revisions)
+		if diff := cmp.Diff(step.opened, opened); diff != "" {
+			t.Errorf("%s: %s", step.name, diff)
+		}
+		before = dir
+	}
+}
+
+func TestTheStampOfAMISPEventIsThatOfItsNewestIndicator(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := (sink.MISPFeed{}).Render(t.Context(), dir, slices.Values(some(t)), newest.AddDate(0, 1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	var manifest map[string]struct{ Timestamp string }
+	raw, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	for uuid, e := range manifest {
+		if e.Timestamp != fmt.Sprint(newest.Unix()) {
+			t.Errorf("%s is stamped %s", uuid, e.Timestamp)
+		}
+	}
+}
+
 // some are entries of two origins, one of which no attribute says.
 func some(t testing.TB) []sink.Entry {
 	l := listed{Level: stix.Green, From: newest, origin: "sg", title: "A \"name\"\nin two lines: *", added: newest}

@@ -153,7 +153,7 @@ func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
 		o.Shrink = *s.Shrink
 	}
 	o.Check = s.check()
-	settings := sink.Settings{Options: s.Options, Allow: allow}
+	settings := sink.Settings{Options: s.Options, Allow: allow, Path: s.Path}
 	if s.format.File != nil {
 		o.File, err = s.format.File(settings)
 	} else {

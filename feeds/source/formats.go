@@ -48,6 +48,7 @@ const day = 24 * time.Hour
 // Formats lists the formats that have rows, by name.
 var Formats = []Format{
 	{"csv", "CSV with a mapping of columns in the configuration", true, "", stix.Green, 90 * day, 50, newCSV},
+	{"cve5", "CVE records in JSON format 5, one or many in a file", false, "", stix.Clear, 0, 0, newCVE5},
 	{"feodo", "abuse.ch Feodo Tracker, botnet servers (CSV)", true, "https://feodotracker.abuse.ch/downloads/ipblocklist.csv", stix.Clear, 90 * day, 85, newFeodo},
 	{"intelmq", "IntelMQ events, one JSON object a line", false, "", stix.Green, 30 * day, 50, newIntelMQ},
 	{"kev", "CISA Known Exploited Vulnerabilities (JSON or CSV)", true, "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json", stix.Clear, 0, 95, newKEV},

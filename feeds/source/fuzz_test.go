@@ -36,7 +36,8 @@ func fuzz(f *testing.F, format, name string, seeds ...string) {
 			if r.Position == "" || len(r.Key) > 256 {
 				t.Fatalf("position %q, a key of %d bytes", r.Position, len(r.Key))
 			}
-			if (r.Refused != nil) == (len(r.Objects) > 0 || r.Withdrawn || r.Skipped != "") {
+			became := len(r.Objects) > 0 || r.Skipped != ""
+			if r.Refused != nil && became || r.Refused == nil && !became && !r.Withdrawn {
 				t.Fatalf("%s says both that it is refused and what it became, or neither", r.Position)
 			}
 			out = append(out, r.Key)
@@ -107,6 +108,10 @@ func FuzzShadowserver(f *testing.F) {
 func FuzzKEV(f *testing.F) {
 	fuzz(f, "kev", "", `{"count":1,"vulnerabilities":[{"cveID":"CVE-2026-0001","vulnerabilityName":"N","dateAdded":"2026-01-01","notes":"https://a.example ; x","cwes":["CWE-1"],"knownRansomwareCampaignUse":"Known"}]}`,
 		"cveID,vulnerabilityName,dateAdded,cwes\nCVE-2026-0001,\"N \"\"x\"\"\",2026-01-01,\"CWE-1, CWE-2\"\n")
+}
+
+func FuzzCVE5(f *testing.F) {
+	fuzz(f, "cve5", "", cveRecords, `[{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2026-0001","state":"REJECTED"}},7,{]`, `[[]]`)
 }
 
 func FuzzIntelMQ(f *testing.F) {

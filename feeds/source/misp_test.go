@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -31,42 +29,6 @@ func folder(t testing.TB, files fs.FS, manifest string) source.Input {
 		}
 		return f, err
 	}}
-}
-
-func TestMISPSamples(t *testing.T) {
-	root := shared(t)
-	for _, s := range []struct {
-		format, file, counted string
-		want                  made
-	}{
-		{"misp-feed", "misp-feed/manifest.json",
-			"46 keys in the manifest, 4 files beside it; these have 9, 17, 6 and 15 attributes by Python's json, all with to_ids, " +
-				"and each a report: 47 + 4, and 42 that are gone",
-			made{Rows: 93, Objects: 51, Distinct: 51, Refused: count("gone", 42), Skipped: map[string]int{}}},
-		{"misp", "misp-event/eset-sshdoor-bespin.json", "three attributes without to_ids, so that the event is empty",
-			made{Rows: 4, Refused: map[string]int{}, Skipped: map[string]int{"to-ids-false": 3, "empty-event": 1}}},
-		{"misp", "misp-event/eset-sshdoor-bonadan.json", "three attributes without to_ids, so that the event is empty",
-			made{Rows: 4, Refused: map[string]int{}, Skipped: map[string]int{"to-ids-false": 3, "empty-event": 1}}},
-	} {
-		t.Run(s.format+" reads "+filepath.Base(s.file), func(t *testing.T) {
-			once := func() (made, map[string]string) {
-				path := filepath.Join(root, s.file)
-				m, objects, err := read(t, s.format, config(), folder(t, os.DirFS(filepath.Dir(path)), filepath.Base(path)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return m, objects
-			}
-			got, objects := once()
-			t.Logf("%-12s %-55s rows %4d, objects %4d (%d distinct), refused %v, skipped %v", s.format, s.file, got.Rows, got.Objects, got.Distinct, got.Refused, got.Skipped)
-			if diff := cmp.Diff(s.want, got); diff != "" {
-				t.Errorf("counted otherwise (%s):\n%s", s.counted, diff)
-			}
-			if _, again := once(); !cmp.Equal(objects, again) {
-				t.Error("read again it gives other ids or bytes")
-			}
-		})
-	}
 }
 
 // mispEvent is an event with an entry of each sort.

@@ -1,45 +1,11 @@
 package source_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/selat-hub/selat/feeds/source"
 )
-
-func TestOpenIOCSamples(t *testing.T) {
-	root := shared(t)
-	for _, s := range []struct {
-		file, counted string
-		want          made
-	}{
-		{"openioc/apt28-a6c6dbf0.ioc", "a file name with the family EVILTOSS makes 3, the name of a section in memory has no place",
-			made{Rows: 2, Objects: 3, Distinct: 3, Refused: count("unsupported-term", 1), Skipped: map[string]int{}}},
-		{"openioc/zeus.ioc.xml", "two groups of AND, each with the type of a handle, for which there is no place, and the document of which nothing is left",
-			made{Rows: 3, Refused: count("unsupported-term", 3), Skipped: map[string]int{}}},
-	} {
-		t.Run(filepath.Base(s.file), func(t *testing.T) {
-			once := func() (made, map[string]string) {
-				m, objects, err := read(t, "openioc", config(), source.Input{Name: s.file, Reader: open(t, root, s.file)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return m, objects
-			}
-			got, objects := once()
-			t.Logf("openioc %s rows %d, objects %d, refused %v", s.file, got.Rows, got.Objects, got.Refused)
-			if diff := cmp.Diff(s.want, got); diff != "" {
-				t.Errorf("counted otherwise (%s):\n%s", s.counted, diff)
-			}
-			if _, again := once(); !cmp.Equal(objects, again) {
-				t.Error("read again it gives other ids or bytes")
-			}
-		})
-	}
-}
 
 const ioc = `<OpenIOC id="x" last-modified="2026-08-20T00:00:00"><metadata><short_description>N</short_description></metadata><criteria>
 <Indicator operator="OR"><Indicator operator="AND">

@@ -1,15 +1,20 @@
 package source_test
 
 import (
-	"errors"
+	"context"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/selat-hub/selat/feeds/build"
+	"github.com/selat-hub/selat/feeds/outbox"
 	"github.com/selat-hub/selat/feeds/source"
 	"github.com/selat-hub/selat/stix"
 )
@@ -112,7 +117,6 @@ var samples = []struct {
 	format, file string
 	mapping      source.Mapping
 	want         made
-	broken       error
 	counted      string
 }{
 	{format: "urlhaus", file: "synthetic/urlhaus.csv",
@@ -178,41 +182,154 @@ var samples = []struct {
 	{format: "stix", file: "stix/invalid/invalid_comma.json", want: made{Rows: 1, Refused: count("malformed-json", 1)}, counted: "one object with a comma too many"},
 	{format: "stix", file: "stix/invalid/invalid_identity.json", want: made{Rows: 1, Refused: count("missing-property", 1)}, counted: "one object without modified"},
 	{format: "stix", file: "stix/invalid/invalid_timestamp.json", want: made{Rows: 1, Refused: count("time-order", 1)}, counted: "one object modified before it was created"},
+	{format: "cve5", file: "cve5/cve5-basic-example.json", want: made{Rows: 1, Objects: 1, Distinct: 1}, counted: "one record, which is published"},
+	{format: "misp-feed", file: "misp-feed/manifest.json",
+		want: made{Rows: 93, Objects: 51, Distinct: 51, Refused: count("gone", 42)},
+		counted: "46 keys in the manifest, 4 files beside it; these have 9, 17, 6 and 15 attributes by Python's json, all with to_ids, " +
+			"and each a report: 47 + 4, and 42 that are gone"},
+	{format: "misp", file: "misp-event/eset-sshdoor-bespin.json",
+		want:    made{Rows: 4, Skipped: map[string]int{"to-ids-false": 3, "empty-event": 1}},
+		counted: "three attributes without to_ids, so that the event is empty"},
+	{format: "misp", file: "misp-event/eset-sshdoor-bonadan.json",
+		want:    made{Rows: 4, Skipped: map[string]int{"to-ids-false": 3, "empty-event": 1}},
+		counted: "three attributes without to_ids, so that the event is empty"},
+	{format: "openioc", file: "openioc/apt28-a6c6dbf0.ioc",
+		want:    made{Rows: 2, Objects: 3, Distinct: 3, Refused: count("unsupported-term", 1)},
+		counted: "a file name with the family EVILTOSS makes 3, the name of a section in memory has no place"},
+	{format: "openioc", file: "openioc/zeus.ioc.xml",
+		want:    made{Rows: 3, Refused: count("unsupported-term", 3)},
+		counted: "two groups of AND, each with the type of a handle, for which there is no place, and the document of which nothing is left"},
 }
 
 const byPython = "len(objects) of Python's json"
 
+// elsewhere are the samples, by file or folder, that no source reads, and why.
+var elsewhere = map[string]string{
+	"README.md": "says where the samples are from",
+	"kev/known_exploited_vulnerabilities_schema.json": "the schema of the catalogue, no entry",
+	"output":                         "what a sink writes: feeds/sink compares ours with it",
+	"synthetic/expected-cef.log":     "what a sink writes: feeds/sink compares ours with it",
+	"synthetic/expected-rpz.zone":    "what a sink writes: feeds/sink compares ours with it",
+	"synthetic/expected-zeek.intel":  "what a sink writes: feeds/sink compares ours with it",
+	"stix/pattern-spec-examples.txt": "patterns without objects, which are for stix/pattern",
+	"taxii":                          "the whole store of a TAXII server, collections and users: TAXII is polled (feeds/publisher)",
+	"taxonomies":                     "the words of MISP's tags: feeds/misp reads them",
+	"warninglists":                   "known-good values, by which a hub screens what is submitted; nothing in them is a threat",
+}
+
 func TestSamples(t *testing.T) {
 	root := shared(t)
+	opened := map[string]bool{}
 	for _, s := range samples {
+		opened[s.file] = true
 		t.Run(s.format+" reads "+filepath.Base(s.file), func(t *testing.T) {
+			path := filepath.Join(root, s.file)
+			c := config()
+			c.Mapping = s.mapping
+			input := func() source.Input {
+				in := folder(t, os.DirFS(filepath.Dir(path)), filepath.Base(path))
+				in.Name = s.file
+				open := in.Open
+				in.Open = func(ctx context.Context, name string) (io.ReadCloser, error) {
+					f, err := open(ctx, name)
+					if err == nil {
+						opened[filepath.Join(filepath.Dir(s.file), name)] = true
+					}
+					return f, err
+				}
+				return in
+			}
 			once := func() (made, map[string]string) {
-				f, err := os.Open(filepath.Join(root, s.file))
+				m, objects, err := read(t, s.format, c, input())
 				if err != nil {
 					t.Fatal(err)
-				}
-				defer f.Close()
-				c := config()
-				c.Mapping = s.mapping
-				m, objects, err := read(t, s.format, c, source.Input{Name: s.file, Reader: f})
-				if !errors.Is(err, s.broken) {
-					t.Fatalf("it ends with %v, want %v", err, s.broken)
 				}
 				return m, objects
 			}
 			got, objects := once()
-			t.Logf("%-12s %-55s rows %4d, objects %4d (%d distinct), refused %v, withdrawn %d", s.format, s.file, got.Rows, got.Objects, got.Distinct, got.Refused, got.Withdrawn)
+			t.Logf("%-12s %-55s rows %4d, objects %4d (%d distinct), refused %v, skipped %v, withdrawn %d",
+				s.format, s.file, got.Rows, got.Objects, got.Distinct, got.Refused, got.Skipped, got.Withdrawn)
 			if s.want.Refused == nil {
 				s.want.Refused = map[string]int{}
 			}
-			s.want.Skipped = map[string]int{}
+			if s.want.Skipped == nil {
+				s.want.Skipped = map[string]int{}
+			}
 			if diff := cmp.Diff(s.want, got); diff != "" {
 				t.Errorf("counted otherwise (%s):\n%s", s.counted, diff)
 			}
 			if _, again := once(); !cmp.Equal(objects, again) {
 				t.Error("read again it gives other ids or bytes")
 			}
+			publishedTwice(t, s.format, c, input, got)
 		})
+	}
+	t.Run("every sample has its place", func(t *testing.T) { placed(t, root, opened) })
+}
+
+// publishedTwice reads an input into one outbox two times: the first gives each
+// object once, and the second gives nothing.
+func publishedTwice(t *testing.T, format string, c source.Config, input func() source.Input, first made) {
+	t.Helper()
+	f, err := source.Lookup(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := f.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := outbox.Open("state", outbox.Options{FS: vfs.NewMem(), Now: func() time.Time { return version.Created }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close() //nolint:errcheck // in memory
+	for _, want := range []made{first, {}} {
+		r, err := store.Begin("sample", outbox.Rules{Whole: f.Whole})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Read(t.Context(), input(), r.Row); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Complete(nil); err != nil {
+			t.Fatal(err)
+		}
+		if r.New != want.Distinct || r.Revoked != want.Withdrawn || r.Changed != 0 {
+			t.Errorf("a reading made %d new objects, changed %d and revoked %d; want %d new and %d revoked; %v",
+				r.New, r.Changed, r.Revoked, want.Distinct, want.Withdrawn, r.Samples)
+		}
+	}
+}
+
+// placed holds every file of the samples to being read or to a reason why not.
+func placed(t *testing.T, root string, opened map[string]bool) {
+	used := map[string]bool{}
+	if err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		file, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		top, _, _ := strings.Cut(file, string(filepath.Separator))
+		switch {
+		case elsewhere[file] != "":
+			used[file] = true
+		case elsewhere[top] != "":
+			used[top] = true
+		case !opened[file]:
+			t.Errorf("%s is read by no source: add it to samples with its counts, or to elsewhere with the reason", file)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for name, why := range elsewhere {
+		if !used[name] {
+			t.Errorf("there is no sample %s, of which it says: %s", name, why)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ type Row struct {
 	// its own word: to_ids false, already withdrawn.
 	Skipped string
 	// Withdrawn says that the source itself takes the entry back: what was
-	// published under Key is to be revoked.
+	// published under Key is to be revoked. Refused may say why.
 	Withdrawn bool
 	// Unchanged says that this row and all rows whose keys begin with Key stand as
 	// they were read last, though they are not told again: a MISP event that has

@@ -38,6 +38,8 @@ type Options struct {
 	CertFile, KeyFile string
 	// CAFile holds, in PEM, the authorities to believe in place of the system's.
 	CAFile string
+	// Proxy is the URL of a proxy; empty takes HTTPS_PROXY and its kin.
+	Proxy string
 
 	// UserAgent names the program to the server.
 	UserAgent string
@@ -58,7 +60,7 @@ type Options struct {
 	Notice func(string)
 	// Wait replaces waiting in tests.
 	Wait func(context.Context, time.Duration) error
-	// HTTP replaces the HTTP client, and with it CAFile, CertFile and KeyFile.
+	// HTTP replaces the HTTP client, and with it CAFile, CertFile, KeyFile and Proxy.
 	// Its policy for redirects is not used.
 	HTTP *http.Client
 }
@@ -241,9 +243,17 @@ func (c *Client) transport() error {
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}
+	proxy := http.ProxyFromEnvironment
+	if o.Proxy != "" {
+		u, err := url.Parse(o.Proxy)
+		if err != nil || u.Host == "" {
+			return errors.New("proxy: it is like http://proxy.example:3128")
+		}
+		proxy = http.ProxyURL(u)
+	}
 	dialer := &net.Dialer{Timeout: 30 * time.Second}
 	c.http, c.own = &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext,
+		Proxy: proxy, DialContext: dialer.DialContext,
 		TLSClientConfig: conf, TLSHandshakeTimeout: 30 * time.Second,
 		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second,
 	}}, true

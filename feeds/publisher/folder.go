@@ -1,0 +1,112 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/selat-hub/selat/feeds/fetch"
+	"github.com/selat-hub/selat/feeds/source"
+)
+
+// settleWait is between the two looks that a file must pass.
+const settleWait = 2 * time.Second
+
+func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, sum *Result) error {
+	folder := fetch.NewFolder(f.Folder)
+	if _, _, err := folder.Look(); err != nil {
+		return err
+	}
+	if err := p.wait(ctx, settleWait); err != nil {
+		return err
+	}
+	ready, _, err := folder.Look()
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, name := range ready {
+		if err := p.readOne(ctx, f, src, name, sum); err != nil {
+			all = errors.Join(all, fmt.Errorf("%s: %w", filepath.Base(name), err))
+		}
+	}
+	return all
+}
+
+// readOne reads a file of a folder, unless its content was read before.
+func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
+	hash, err := fetch.Hash(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if known, _, err := p.store.HasRead(f.Name, hash); known || err != nil {
+		return err
+	}
+	if err := p.readFile(ctx, f, src, name, sum); err != nil {
+		return err
+	}
+	return p.store.NoteRead(f.Name, hash)
+}
+
+// putAway moves the files of a folder that were read to their end, and of which
+// the hub answered for every object, into the folder for what is done. It looks at
+// what is on disk alone, so that after a crash the next call does what is left.
+func (p *Publisher) putAway(f *Feed) error {
+	if f.Done == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(f.Folder)
+	if err != nil {
+		return fmt.Errorf("looking for what is done: %w", err)
+	}
+	var all error
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || !e.Type().IsRegular() {
+			continue
+		}
+		if err := p.putOneAway(f, e.Name()); err != nil && !errors.Is(err, os.ErrNotExist) {
+			all = errors.Join(all, fmt.Errorf("putting %s into %s: %w", e.Name(), f.Done, err))
+		}
+	}
+	return all
+}
+
+func (p *Publisher) putOneAway(f *Feed, name string) error {
+	from := filepath.Join(f.Folder, name)
+	hash, err := fetch.Hash(from)
+	if err != nil {
+		return err
+	}
+	read, settled, err := p.store.HasRead(f.Name, hash)
+	if err != nil || !read || !settled {
+		return err
+	}
+	if err := os.MkdirAll(f.Done, 0o700); err != nil {
+		return err
+	}
+	// Another file of the same name may have been put away before, and the content
+	// may become another until the file is moved: nobody would read that.
+	to := filepath.Join(f.Done, name)
+	if _, err := os.Lstat(to); err == nil {
+		to += fmt.Sprintf(".%x", hash[:4])
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	moved, err := fetch.Hash(to)
+	if err == nil && !bytes.Equal(moved, hash) {
+		if err := os.Link(to, from); err != nil {
+			return fmt.Errorf("it changed meanwhile and must be put back by hand: %w", err)
+		}
+		return os.Remove(to)
+	}
+	return err
+}
