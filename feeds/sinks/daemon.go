@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +32,7 @@ type Daemon struct {
 	told   map[string]sink.Stream
 	met    *metrics
 
+	hub     atomic.Pointer[client.Client] // once Run has it
 	replays chan []client.Start
 
 	mu     sync.Mutex
@@ -61,6 +64,9 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	allow, err := c.readAllow()
 	if err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return nil, fmt.Errorf("making the state: %w", err)
 	}
 	if d.state, err = OpenState(filepath.Join(c.State, "objects"), nil, d.changed); err != nil {
 		return nil, err
@@ -124,8 +130,9 @@ func (d *Daemon) woken() <-chan struct{} {
 	return d.wake
 }
 
-// Run follows the hub and writes, until ctx ends.
-func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
+// Run follows the hub and writes, until ctx ends. What leaves a file with time does
+// so while the hub cannot be reached yet.
+func (d *Daemon) Run(ctx context.Context, connect Connect) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var tasks sync.WaitGroup
@@ -136,7 +143,15 @@ func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
 	for name, s := range d.told {
 		tasks.Go(func() { d.tell(ctx, name, s) })
 	}
-	err := d.follow(ctx, hub)
+	hub, err := connect(ctx)
+	if err == nil {
+		d.hub.Store(hub)
+		err = d.follow(ctx, hub)
+		d.hub.Store(nil)
+		hub.Close()
+	} else if ctx.Err() != nil {
+		err = nil
+	}
 	cancel()
 	tasks.Wait()
 	return err

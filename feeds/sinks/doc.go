@@ -27,6 +27,7 @@
 //	stream.go   the events of sinks that are told of them
 //	daemon.go   following the hub, and writing when something changed
 //	verify.go   whether the state is what the hub has; repair.go
+//	control.go  what is asked of a daemon that runs
 //	check.go    trying a configuration before it is used
 //	metrics.go  what is told of all that
 package sinks
