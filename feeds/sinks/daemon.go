@@ -37,6 +37,7 @@ type Daemon struct {
 
 	mu     sync.Mutex
 	wake   chan struct{} // closed and made anew with each change
+	urge   chan struct{} // likewise with each that is urgent
 	failed map[string]error
 }
 
@@ -59,7 +60,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
 	allow, err := c.readAllow()
 	if err != nil {
@@ -117,17 +118,22 @@ func (d *Daemon) Close() error {
 }
 
 // changed wakes all that write.
-func (d *Daemon) changed() {
+func (d *Daemon) changed(urgent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	close(d.wake)
 	d.wake = make(chan struct{})
+	if urgent {
+		close(d.urge)
+		d.urge = make(chan struct{})
+	}
 }
 
-func (d *Daemon) woken() <-chan struct{} {
+// woken are closed with the next change, and with the next that is urgent.
+func (d *Daemon) woken() (change, urgent <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.wake
+	return d.wake, d.urge
 }
 
 // Run follows the hub and writes, until ctx ends. What leaves a file with time does
@@ -197,7 +203,8 @@ func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) err
 	var errs []error
 	for _, o := range d.files {
 		if len(names) == 0 || slices.Contains(names, o.Name) {
-			errs = append(errs, d.write(ctx, o, accept))
+			_, err := d.write(ctx, o, accept)
+			errs = append(errs, err)
 		}
 	}
 	for name, s := range d.told {
@@ -248,7 +255,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 // timers has objects looked at again when time changes what is said of them.
 func (d *Daemon) timers(ctx context.Context) {
 	for ctx.Err() == nil {
-		woken := d.woken()
+		woken, _ := d.woken()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
@@ -270,18 +277,26 @@ func (d *Daemon) timers(ctx context.Context) {
 // retryAfter is how soon what failed is tried again.
 const retryAfter = 30 * time.Second
 
-// keep writes a file when something changed, at most once in its interval.
+// keep writes a file when something changed: at once what somebody may not see any
+// more, anything else at most once in its interval. Its consumer loads it at most once
+// in the interval, whatever changed.
 func (d *Daemon) keep(ctx context.Context, o *Output) {
+	o.ReloadEvery = d.waits[o.Name]
 	for ctx.Err() == nil {
-		woken := d.woken()
-		err := d.write(ctx, o, false)
-		pause := time.NewTimer(d.waits[o.Name])
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
+		woken, urged := d.woken()
+		w, err := d.write(ctx, o, false)
+		for pause := time.After(d.waits[o.Name]); pause != nil; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-pause:
+				pause = nil
+			case <-urged:
+				woken, urged = d.woken()
+				w, err = d.write(ctx, o, false)
+			}
 		}
-		pause.Stop()
-		if err != nil && !errors.Is(err, ErrShrink) {
+		if w.Reload && len(o.Reload) > 0 || err != nil && !errors.Is(err, ErrShrink) {
 			continue
 		}
 		select {
@@ -291,14 +306,14 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 	}
 }
 
-func (d *Daemon) write(ctx context.Context, o *Output, accept bool) error {
+func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {
 	w, err := d.state.Write(ctx, o, d.now(), accept)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return w, ctx.Err()
 	}
 	d.met.wrote(o.Name, &w, err)
 	d.fail(o.Name, err)
-	return err
+	return w, err
 }
 
 // fail notes what is wrong with a sink, and says so when that changes.
@@ -318,7 +333,7 @@ func (d *Daemon) fail(name string, err error) {
 // tell hands events to a stream as they come.
 func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 	for ctx.Err() == nil {
-		woken := d.woken()
+		woken, _ := d.woken()
 		n, err := d.state.Tell(ctx, name, s)
 		if ctx.Err() != nil {
 			return

@@ -41,7 +41,7 @@ func (s *State) Follow(name string, v *View, now time.Time) error {
 		return err
 	}
 	for _, n := range names {
-		if err := s.change(n[0], n[1], now, func(*pebble.Batch) error { return nil }); err != nil {
+		if err := s.change(n[0], n[1], now, func(*pebble.Batch) (bool, error) { return false, nil }); err != nil {
 			return err
 		}
 	}
