@@ -217,6 +217,7 @@ func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) err
 			errs = append(errs, fmt.Errorf("sink %s: %w", name, err))
 		}
 	}
+	d.strip()
 	return errors.Join(errs...)
 }
 
@@ -252,13 +253,21 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 	}, options)
 }
 
+// stripEvery is how often what ended is let go of.
+const stripEvery = 24 * time.Hour
+
 // timers has objects looked at again when time changes what is said of them.
 func (d *Daemon) timers(ctx context.Context) {
+	var stripped time.Time
 	for ctx.Err() == nil {
 		woken, _ := d.woken()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
+		}
+		if now := d.now(); now.Sub(stripped) >= stripEvery {
+			stripped = now
+			d.strip()
 		}
 		wait := time.Minute
 		if !next.IsZero() {
@@ -271,6 +280,13 @@ func (d *Daemon) timers(ctx context.Context) {
 		case <-t.C:
 		}
 		t.Stop()
+	}
+}
+
+func (d *Daemon) strip() {
+	n, err := d.state.Strip(d.now())
+	if d.fail("state", err); n > 0 {
+		d.log.Info("the content of objects that ended is not kept any more", "objects", n)
 	}
 }
 

@@ -63,6 +63,11 @@ func order(o api.RecallOrder) step {
 func away(_ *testing.T, _ *sinks.State, r *teller, _ *time.Time)  { r.away = true }
 func again(_ *testing.T, _ *sinks.State, r *teller, _ *time.Time) { r.away = false }
 
+func strip(t *testing.T, s *sinks.State, _ *teller, now *time.Time) {
+	_, err := s.Strip(*now)
+	must(t, err)
+}
+
 func later(d time.Duration) step {
 	return func(t *testing.T, s *sinks.State, _ *teller, now *time.Time) {
 		*now = epoch.Add(d)
@@ -100,6 +105,13 @@ func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
 		"one that expired and was narrowed while the receiver was away": {
 			[]step{receive(public(1)), away, later(2 * time.Hour), receive(amber), again},
 			[]string{"created o1v1.example", "recalled"}},
+		"one that ended long ago is told with its object if it waited": {
+			[]step{receive(public(1)), away, receive(revoked(2)), later(48 * time.Hour), strip, again},
+			[]string{"created o1v1.example", "revoked o1v2.example"}},
+		"one that ended so long ago that it is not kept is told without, when a later one is recalled": {
+			[]step{receive(public(1)), later(48 * time.Hour), strip, receive(thing{id: 1, version: 2, audience: "region", level: stix.Clear}),
+				order(api.RecallOrder{ID: public(1).stix(), Version: public(2).modified()})},
+			[]string{"created o1v1.example", "expired o1v1.example", "created o1v2.example", "recalled"}},
 		"one that was recalled before it was told is never told": {
 			[]step{away, receive(public(1)), order(api.RecallOrder{ID: public(1).stix()}), again},
 			[]string{"recalled"}},

@@ -79,7 +79,7 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 				}
 			}
 		}
-		if urgent, err = s.stricter(b, &h); err != nil {
+		if urgent, err = s.stricter(s.db, &h); err != nil {
 			return false, err
 		}
 		return urgent, b.Set(h.key(), value, nil)
