@@ -41,7 +41,7 @@ func (s *State) Follow(name string, v *View, now time.Time) error {
 		return err
 	}
 	for _, n := range names {
-		if err := s.change(n[0], n[1], now, func(*pebble.Batch) error { return nil }); err != nil {
+		if err := s.change(n[0], n[1], now, func(*pebble.Batch) (bool, error) { return false, nil }); err != nil {
 			return err
 		}
 	}
@@ -213,7 +213,8 @@ func (s *State) stream(name string) *streamSink {
 // eventOf is an event as it may be told now. While it waited its object may have been
 // recalled, or its latest version have become one that the view may not show. Then
 // that the object counts is not told, for the event of its leaving follows; and that
-// it left is told as of one that was recalled, without a word of it.
+// it left is told as of one that was recalled, without a word of it; as it is of one
+// that ended so long ago that its bytes are not kept.
 func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error) {
 	e = sink.Event{Kind: q.Kind, Entry: q.Entry, At: q.At, Key: q.EventKey}
 	if q.Kind == sink.Recalled {
@@ -230,7 +231,9 @@ func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error)
 		}
 		if latestShown(g.held, v) >= 0 {
 			_, e.Entry.Object, err = decode(value)
-			return e, err == nil, err
+			if err != nil || len(e.Entry.Object) > 0 {
+				return e, err == nil, err
+			}
 		}
 	}
 	if q.Kind == sink.Revoked || q.Kind == sink.Expired {
