@@ -2,11 +2,13 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/selat-hub/selat/feeds/build"
 )
@@ -91,4 +93,17 @@ func endpoint(host string, port int) func() (build.Value, *Refusal, bool) {
 		v, refused := build.Endpoint(host, strconv.Itoa(port))
 		return v, refused, true
 	}
+}
+
+// brokenJSON says where a document can be read no further, and nothing of what
+// stands there.
+func brokenJSON(name string, d *jsontext.Decoder, err error) error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		err = ErrTruncated
+	case errors.As(err, &syntax):
+		return fmt.Errorf("reading %s at byte %d: it is no valid JSON", name, syntax.ByteOffset)
+	}
+	return fmt.Errorf("reading %s at byte %d: %w", name, d.InputOffset(), err)
 }
