@@ -72,25 +72,31 @@ func firstValue(candidates ...func() (build.Value, *Refusal, bool)) (build.Value
 	return build.Value{}, &Refusal{Code: "no-value", Message: "the event names no address, domain, URL or hash"}
 }
 
-func candidate(kind build.Kind, text string) func() (build.Value, *Refusal, bool) {
+func candidate(field string, kind build.Kind, text string) func() (build.Value, *Refusal, bool) {
 	return func() (build.Value, *Refusal, bool) {
 		if text == "" {
 			return build.Value{}, nil, false
 		}
 		v, refused := build.Read(kind, text)
+		if refused != nil {
+			refused = in(field, refused)
+		}
 		return v, refused, true
 	}
 }
 
-func endpoint(host string, port int) func() (build.Value, *Refusal, bool) {
+func endpoint(field, host string, port int) func() (build.Value, *Refusal, bool) {
 	if port == 0 {
-		return candidate(build.IP, host)
+		return candidate(field, build.IP, host)
 	}
 	return func() (build.Value, *Refusal, bool) {
 		if host == "" {
 			return build.Value{}, nil, false
 		}
 		v, refused := build.Endpoint(host, strconv.Itoa(port))
+		if refused != nil {
+			refused = in(field, refused)
+		}
 		return v, refused, true
 	}
 }
