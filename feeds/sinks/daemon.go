@@ -24,6 +24,7 @@ type Daemon struct {
 	config *Config
 	log    *slog.Logger
 	now    func() time.Time
+	wait   func(context.Context, time.Duration) error
 	state  *State
 	files  []*Output
 	waits  map[string]time.Duration // least time between two writes, by sink
@@ -38,7 +39,9 @@ type Daemon struct {
 // Options of a daemon; the zero value is good.
 type Options struct {
 	Logger *slog.Logger
-	Now    func() time.Time
+	// Now and Wait replace the clock in tests.
+	Now  func() time.Time
+	Wait func(context.Context, time.Duration) error
 	// Metrics takes what is measured; nil measures nothing.
 	Metrics prometheus.Registerer
 }
@@ -51,10 +54,13 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}}
 	d.met = newMetrics(o.Metrics)
 	allow, err := c.readAllow()
 	if err != nil {
@@ -183,6 +189,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			}
 			return err
 		},
+		OnNarrowed: func(_ context.Context, o api.RecallOrder) error { return d.state.Narrow(&o, d.now()) },
 	}
 	if d.config.Since != "" {
 		var err error
@@ -208,13 +215,37 @@ func (d *Daemon) timers(ctx context.Context) {
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(d.now()), time.Millisecond))
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-woken:
-		case <-t.C:
+		d.until(ctx, wait, woken)
+	}
+}
+
+// until waits so long, or until woken.
+func (d *Daemon) until(ctx context.Context, pause time.Duration, woken <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if d.wait(ctx, pause) == nil {
+			cancel()
 		}
-		t.Stop()
+	}()
+	select {
+	case <-ctx.Done():
+	case <-woken:
+		cancel()
+	}
+	<-done
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
 	}
 }
 
@@ -226,12 +257,9 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 	for ctx.Err() == nil {
 		woken := d.woken()
 		err := d.write(ctx, o, false)
-		pause := time.NewTimer(d.waits[o.Name])
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
+		if d.wait(ctx, d.waits[o.Name]) != nil {
+			return
 		}
-		pause.Stop()
 		if err != nil && !errors.Is(err, ErrShrink) {
 			continue
 		}
@@ -284,12 +312,9 @@ func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 			continue
 		}
 		d.met.failures.WithLabelValues(name).Inc()
-		t := time.NewTimer(retryAfter)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
+		if d.wait(ctx, retryAfter) != nil {
+			return
 		}
-		t.Stop()
 	}
 }
 
