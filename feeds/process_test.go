@@ -95,15 +95,9 @@ func runSink(ctx context.Context, file string, c *clock, log *slog.Logger) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	hub, err := client.Connect(ctx, client.Options{CredsFile: config.Credentials, URL: config.Hub, Logger: log, Wait: true})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	defer hub.Close()
-	return d.Run(ctx, hub)
+	return d.Run(ctx, func(ctx context.Context) (*client.Client, error) {
+		return client.Connect(ctx, client.Options{CredsFile: config.Credentials, URL: config.Hub, Logger: log, Wait: true})
+	})
 }
 
 // clock stands still until it is set.

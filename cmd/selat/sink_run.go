@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
@@ -14,7 +16,7 @@ func newSinkRunCmd() *cobra.Command {
 		Use:   "run",
 		Short: "Receive, and keep every sink as it should be, until ended",
 		Long: `Receives what comes and writes each sink when what it shows changes, until SIGINT
-or SIGTERM. It waits for a hub that does not answer.`,
+or SIGTERM. It waits for a hub that does not answer; what is over leaves meanwhile.`,
 		Args: arguments(),
 		RunE: runSinks,
 	}
@@ -42,10 +44,7 @@ func runSinks(cmd *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	hub, err := daemonHub(cmd.Context(), cmd, c.Credentials, c.Hub, true)
-	if err != nil {
-		return err
-	}
-	defer hub.Close()
-	return seatError(d.Run(cmd.Context(), hub))
+	return seatError(d.Run(cmd.Context(), func(ctx context.Context) (*client.Client, error) {
+		return daemonHub(ctx, cmd, c.Credentials, c.Hub, true)
+	}))
 }

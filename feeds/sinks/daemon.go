@@ -128,8 +128,9 @@ func (d *Daemon) woken() <-chan struct{} {
 	return d.wake
 }
 
-// Run follows the hub and writes, until ctx ends.
-func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
+// Run follows the hub and writes, until ctx ends. It writes whether connect has
+// come to its end or not, since objects leave on time without a hub too.
+func (d *Daemon) Run(ctx context.Context, connect func(context.Context) (*client.Client, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var tasks sync.WaitGroup
@@ -140,7 +141,13 @@ func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
 	for name, s := range d.told {
 		tasks.Go(func() { d.tell(ctx, name, s) })
 	}
-	err := d.receive(ctx, hub, 0)
+	hub, err := connect(ctx)
+	if err == nil {
+		err = d.receive(ctx, hub, 0)
+		hub.Close()
+	} else if ctx.Err() != nil {
+		err = nil
+	}
 	cancel()
 	tasks.Wait()
 	return err
