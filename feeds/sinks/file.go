@@ -157,7 +157,7 @@ func (s *State) digest(r reader, o *Output, now time.Time, withheld map[string]i
 	sum := sha256.New()
 	for c := range s.Current(r, &o.View, now, withheld, &failed) {
 		sum.Write(c.key)
-		sum.Write([]byte{'\n'})
+		sum.Write([]byte{'\n', byte(c.Level)}) // which a narrowing raises
 		object := sha256.Sum256(c.Object)
 		sum.Write(object[:])
 	}
