@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/selat-hub/selat/stix/pattern"
@@ -19,7 +17,8 @@ import (
 // A domain on it stands for its subdomains, and for URLs and e-mail addresses
 // there. A network stands for its addresses. What would cover something on the
 // list is not written either: a network around an allowed address, a domain
-// above an allowed one. The nil list allows nothing.
+// above an allowed one. However a host is spelled, it is the one that it means
+// (readHost). The nil list allows nothing.
 type Allow struct {
 	domains  map[string]bool // true of those on the list, false of those above them
 	networks map[netip.Prefix]bool
@@ -71,8 +70,6 @@ func (a *Allow) Len() int {
 	return n
 }
 
-var domainPath = pattern.Path{Type: "domain-name", Steps: []pattern.Step{{Kind: pattern.Property, Name: "value"}}}
-
 func (a *Allow) add(line string) error {
 	if p, err := netip.ParsePrefix(line); err == nil {
 		if p != p.Masked() {
@@ -90,10 +87,9 @@ func (a *Allow) add(line string) error {
 		return nil
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(line, "*"), ".")
-	kind, _, name := pattern.Read(domainPath, pattern.Value{Text: name})
-	if kind == pattern.DomainName {
-		a.domains[name] = true
-		for above := parent(name); above != ""; above = parent(above) {
+	if h, ok := readHost(name); ok && h.name != "" {
+		a.domains[h.name] = true
+		for above := parent(h.name); above != ""; above = parent(above) {
 			if !a.domains[above] {
 				a.domains[above] = false
 			}
@@ -103,7 +99,7 @@ func (a *Allow) add(line string) error {
 	if strings.Contains(line, "://") {
 		return errors.New("a URL is allowed by its host: write that alone")
 	}
-	return errors.New("this is no domain (in xn-- form), address, network or hash in hex")
+	return errors.New("this is no domain, address, network or hash in hex")
 }
 
 // plain is an IPv4 network that is written as IPv6 maps it, in IPv4.
@@ -127,15 +123,6 @@ func isHash(s string) bool {
 	return false
 }
 
-// covers reports whether a value that settles an entry is on the list.
-func (a *Allow) covers(e Entry) bool {
-	if a.Len() == 0 {
-		return false
-	}
-	v, _ := judge(e)
-	return v != nil && slices.ContainsFunc(v.values, a.has)
-}
-
 func (a *Allow) has(v value) bool {
 	if a == nil {
 		return false
@@ -143,26 +130,14 @@ func (a *Allow) has(v value) bool {
 	if p, ok := v.network(); ok {
 		return a.hasNetwork(plain(p))
 	}
-	switch v.kind {
-	case pattern.DomainName:
-		return a.hasDomain(v.text, true)
-	case pattern.EmailAddress:
-		return a.hasDomain(v.text[strings.LastIndexByte(v.text, '@')+1:], false)
-	case pattern.FileHash, pattern.CertificateHash:
+	if v.kind == pattern.FileHash || v.kind == pattern.CertificateHash {
 		return a.hashes[strings.ToLower(v.text)]
-	case pattern.URL:
-		u, err := url.Parse(v.text)
-		return err == nil && a.hasHost(u.Hostname())
 	}
-	return false
-}
-
-func (a *Allow) hasHost(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		ip = ip.Unmap().WithZone("")
-		return a.hasNetwork(netip.PrefixFrom(ip, ip.BitLen()))
+	h, _, _ := v.host()
+	if h.addr.IsValid() {
+		return a.hasNetwork(netip.PrefixFrom(h.addr, h.addr.BitLen()))
 	}
-	return a.hasDomain(strings.TrimSuffix(strings.ToLower(host), "."), false)
+	return h.name != "" && a.hasDomain(h.name, v.kind == pattern.DomainName)
 }
 
 // hasDomain reports whether the name or one above it is on the list, or, if it

@@ -121,9 +121,7 @@ func (r *rules) write(w io.Writer, numbers *sids, v *verdict, one value) (int, e
 	case pattern.URL:
 		host, uri, _ := web(one.text)
 		heads = []string{"http $HOME_NET any -> any any"}
-		// The name of a host has no case, and Suricata brings it into lower case.
-		tests = []string{fmt.Sprintf("http.host; %s http.uri.raw; %s",
-			content(strings.ToLower(host), true), content(uri, true))}
+		tests = []string{fmt.Sprintf("http.host; %s http.uri.raw; %s", content(host, true), content(uri, true))}
 	default:
 		heads, tests = address(one)
 	}
