@@ -13,7 +13,7 @@ import (
 
 var nftablesFormat = Format{
 	Name: "nftables", About: "two nftables sets, of IPv4 and of IPv6, that replace their elements at once", Default: "selat.nft",
-	Check: "nft --check --file {}", Reload: "nft --file {}",
+	Reload: "nft --file {}", // nft --check needs CAP_NET_ADMIN, which a daemon should not have
 	Options: []Option{
 		{Name: "table", Default: "selat", About: "the table of family inet that the sets are in"},
 		{Name: "set", Default: "blocked", About: "the name of the sets, to which 4 and 6 is added"},

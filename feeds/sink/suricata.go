@@ -15,7 +15,8 @@ import (
 	"github.com/selat-hub/selat/stix/pattern"
 )
 
-const suricataCheck = "suricata -T -l /tmp -S {}"
+// suricataCheck logs where nobody else reads: its log quotes a rule that it refuses.
+const suricataCheck = "suricata -T -l {tmp} -S {}"
 
 var sidOptions = []Option{
 	{Name: "sid-from", Default: "1000000000", About: "the first number for rules, of a range that nothing else uses"},
@@ -36,7 +37,7 @@ var suricataFormats = []Format{
 	},
 	{
 		Name: "suricata-datasets", About: "Suricata datasets with the few rules that use them, for many values", Default: "selat-suricata",
-		Check: "suricata -T -l /tmp -S {}/selat.rules", Reload: "suricatasc -c ruleset-reload-nonblocking",
+		Check: suricataCheck + "/selat.rules", Reload: "suricatasc -c ruleset-reload-nonblocking",
 		Options: sidOptions,
 		Folder: func(s Settings) (Folder, error) {
 			r, err := newRules(s)

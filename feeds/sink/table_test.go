@@ -71,6 +71,20 @@ func TestTheDatabaseHasTheSameRows(t *testing.T) {
 	}
 }
 
+func TestADamagedDatabaseIsNotWritten(t *testing.T) {
+	text, _ := render(t, fileOf(t, "sqlite", Settings{}), mixed()...)
+	if err := intact(t.Context(), write(t, "whole", text)); err != nil {
+		t.Error(err)
+	}
+	middle := []byte(text)
+	clear(middle[len(middle)/2 : len(middle)/2+4096])
+	for _, damaged := range []string{string(middle), text[:len(text)-4096], "not a database at all, and longer than a head is"} {
+		if err := intact(t.Context(), write(t, "damaged", damaged)); err == nil {
+			t.Errorf("%d bytes pass for a database", len(damaged))
+		}
+	}
+}
+
 func TestObjectsInAFolderHaveTheirBytes(t *testing.T) {
 	dir := t.TempDir()
 	bad := addressEntry(1, "203.0.113.10")

@@ -47,8 +47,8 @@ type Sink struct {
 	Interval daemon.Duration `yaml:"interval"`
 	Shrink   *int            `yaml:"shrink_percent"`
 	Mode     string          `yaml:"mode"`
-	Check    *string         `yaml:"check"`
-	Reload   string          `yaml:"reload"`
+	Check    *Command        `yaml:"check"`
+	Reload   Command         `yaml:"reload"`
 
 	format sink.Format
 	mode   fs.FileMode
@@ -148,11 +148,13 @@ const defaultShrink = 50
 
 // output makes a sink that is a file or folder.
 func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
-	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: strings.Fields(s.Reload)}
+	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: s.Reload}
 	if s.Shrink != nil {
 		o.Shrink = *s.Shrink
 	}
-	o.Check = s.check()
+	if o.Check, err = s.check(); err != nil {
+		return nil, fmt.Errorf("sinks.%s: %w", s.Name, err)
+	}
 	settings := sink.Settings{Options: s.Options, Allow: allow, Path: s.Path}
 	if s.format.File != nil {
 		o.File, err = s.format.File(settings)
@@ -167,18 +169,18 @@ func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
 
 // check is the command that the configuration names; without one the format's own,
 // if that is installed here.
-func (s *Sink) check() []string {
+func (s *Sink) check() (Command, error) {
 	if s.Check != nil {
-		return strings.Fields(*s.Check)
+		return *s.Check, nil
 	}
-	own := strings.Fields(s.format.Check)
-	if len(own) == 0 {
-		return nil
+	own, err := split(s.format.Check)
+	if err != nil || len(own) == 0 {
+		return nil, err
 	}
 	if _, err := exec.LookPath(own[0]); err != nil {
-		return nil
+		return nil, nil
 	}
-	return own
+	return own, nil
 }
 
 // readAllow reads the allow-list, nil if there is none.

@@ -28,8 +28,8 @@ type Output struct {
 	File   sink.File
 	Folder sink.Folder
 	Mode   fs.FileMode
-	// Check and Reload are commands, {} being the path; none if empty.
-	Check, Reload []string
+	// Check and Reload have the path where {} is; none if empty.
+	Check, Reload Command
 	// Shrink is how many percent of its lines a file may lose at once; what is
 	// recalled does not count. 100 allows all.
 	Shrink int
