@@ -212,8 +212,8 @@ func web(s string) (host, uri string, ok bool) {
 	return host, uri, len(host) <= longestContent && len(uri) <= longestContent
 }
 
-// suricataText makes a text fit to stand between quotation marks in a rule, all
-// but letters, digits and a few signs being left out of ASCII.
+// suricataText makes a text fit to stand between quotation marks in a rule: signs
+// that end a text or an option there, or escape one, become others like them.
 func suricataText(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
