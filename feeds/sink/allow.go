@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ type Allow struct {
 	domains  map[string]bool // true of those on the list, false of those above them
 	networks map[netip.Prefix]bool
 	hashes   map[string]bool
+	digest   []byte
 }
 
 // longestAllowLine is in bytes; a line has one value.
@@ -34,7 +36,8 @@ const longestAllowLine = 4096
 // protect.
 func ReadAllow(r io.Reader) (*Allow, error) {
 	a := &Allow{domains: map[string]bool{}, networks: map[netip.Prefix]bool{}, hashes: map[string]bool{}}
-	lines := bufio.NewScanner(r)
+	sum := sha256.New()
+	lines := bufio.NewScanner(io.TeeReader(r, sum))
 	lines.Buffer(nil, longestAllowLine)
 	n := 0
 	for lines.Scan() {
@@ -53,21 +56,16 @@ func ReadAllow(r io.Reader) (*Allow, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("line %d of the allow-list: %w", n+1, err)
 	}
+	a.digest = sum.Sum(nil)
 	return a, nil
 }
 
-// Len is how many values are on the list.
-func (a *Allow) Len() int {
+// Digest is of the text of the list, nil if there is none.
+func (a *Allow) Digest() []byte {
 	if a == nil {
-		return 0
+		return nil
 	}
-	n := len(a.networks) + len(a.hashes)
-	for _, listed := range a.domains {
-		if listed {
-			n++
-		}
-	}
-	return n
+	return a.digest
 }
 
 func (a *Allow) add(line string) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -21,7 +20,7 @@ type Config struct {
 	Credentials string `yaml:"credentials"`
 	Hub         string `yaml:"hub"`
 	State       string `yaml:"state"`
-	// Allow is a list of what is never blocked.
+	// Allow is a list of what is never blocked. It is read again when it changes.
 	Allow string `yaml:"allow"`
 	// Since is where the very first start begins; empty is everything.
 	Since string `yaml:"since"`
@@ -148,7 +147,7 @@ const defaultShrink = 50
 
 // output makes a sink that is a file or folder.
 func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
-	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: s.Reload}
+	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: s.Reload, allow: allow}
 	if s.Shrink != nil {
 		o.Shrink = *s.Shrink
 	}
@@ -181,17 +180,4 @@ func (s *Sink) check() (Command, error) {
 		return nil, nil
 	}
 	return own, nil
-}
-
-// readAllow reads the allow-list, nil if there is none.
-func (c *Config) readAllow() (*sink.Allow, error) {
-	if c.Allow == "" {
-		return nil, nil
-	}
-	f, err := os.Open(c.Allow)
-	if err != nil {
-		return nil, fmt.Errorf("reading the allow-list: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	return sink.ReadAllow(f)
 }

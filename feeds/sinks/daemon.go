@@ -22,6 +22,7 @@ import (
 // Daemon is a subscriber with its sinks.
 type Daemon struct {
 	config *Config
+	allow  allowList
 	log    *slog.Logger
 	now    func() time.Time
 	state  *State
@@ -58,14 +59,15 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
-	allow, err := c.readAllow()
+	d.allow.path = c.Allow
+	_, err := d.allow.refresh()
 	if err != nil {
 		return nil, err
 	}
 	if d.state, err = OpenState(filepath.Join(c.State, "objects"), nil, d.changed); err != nil {
 		return nil, err
 	}
-	if err := d.open(allow); err != nil {
+	if err := d.open(d.allow.current()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -176,6 +178,7 @@ func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duratio
 
 // writeAll writes and tells what Once says.
 func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) error {
+	d.lookAtAllowList()
 	if _, err := d.state.Due(d.now()); err != nil {
 		return err
 	}
@@ -234,6 +237,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 func (d *Daemon) timers(ctx context.Context) {
 	for ctx.Err() == nil {
 		woken := d.woken()
+		d.lookAtAllowList()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
@@ -277,6 +281,9 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 }
 
 func (d *Daemon) write(ctx context.Context, o *Output, accept bool) error {
+	if err := d.config.Sinks[o.Name].follow(o, d.allow.current()); err != nil {
+		return err
+	}
 	w, err := d.state.Write(ctx, o, d.now(), accept)
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -34,6 +34,7 @@ type Output struct {
 	// recalled does not count. 100 allows all.
 	Shrink int
 
+	allow   *sink.Allow
 	written bool // since it was made: its format or its settings may be others
 }
 
@@ -149,6 +150,7 @@ func exists(path string) bool {
 func (s *State) digest(r reader, o *Output, now time.Time, withheld map[string]int) (string, error) {
 	var failed error
 	sum := sha256.New()
+	sum.Write(o.allow.Digest())
 	for c := range s.Current(r, &o.View, now, withheld, &failed) {
 		sum.Write(c.key)
 		sum.Write([]byte{'\n'})
