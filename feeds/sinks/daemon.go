@@ -24,6 +24,7 @@ import (
 // Daemon is a subscriber with its sinks.
 type Daemon struct {
 	config *Config
+	allow  allowList
 	log    *slog.Logger
 	now    func() time.Time
 	wait   func(context.Context, time.Duration) error
@@ -68,7 +69,8 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
-	allow, err := c.readAllow()
+	d.allow.path = c.Allow
+	_, err := d.allow.refresh()
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if d.state, err = OpenState(filepath.Join(c.State, "objects"), nil, d.changed); err != nil {
 		return nil, err
 	}
-	if err := d.open(allow); err != nil {
+	if err := d.open(d.allow.current()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -203,6 +205,7 @@ func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duratio
 
 // writeAll writes and tells what Once says.
 func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) error {
+	d.lookAtAllowList()
 	if _, err := d.state.Due(d.now()); err != nil {
 		return err
 	}
@@ -268,6 +271,7 @@ func (d *Daemon) timers(ctx context.Context) {
 	var stripped time.Time
 	for ctx.Err() == nil {
 		woken, _ := d.woken()
+		d.lookAtAllowList()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
@@ -350,6 +354,9 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 }
 
 func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {
+	if err := d.config.Sinks[o.Name].follow(o, d.allow.current()); err != nil {
+		return Written{}, err
+	}
 	w, err := d.state.Write(ctx, o, d.now(), accept)
 	if ctx.Err() != nil {
 		return w, ctx.Err()
