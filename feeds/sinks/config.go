@@ -112,6 +112,9 @@ func (s *Sink) settle(in func(...*string)) (err error) {
 	}
 	if s.format.Shape() != "stream" {
 		in(&s.Path)
+		if err := replaceable(s.Path, s.format.Folder != nil); err != nil {
+			return fmt.Errorf("path: %w", err)
+		}
 	}
 	s.mode = 0o640
 	if s.Mode != "" {

@@ -225,6 +225,9 @@ func (o *Output) render(ctx context.Context, suffix string, entries iter.Seq[Cou
 		if err = os.Mkdir(m.path, o.Mode|0o110|o.Mode>>2&0o111); err == nil {
 			m.count, err = o.Folder.Render(ctx, m.path, plain, now)
 		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(m.path, marker), []byte(markerText), 0o600)
+		}
 	} else {
 		m.count, err = o.renderFile(ctx, m.path, plain, now)
 	}
@@ -257,6 +260,9 @@ func (o *Output) renderFile(ctx context.Context, path string, entries iter.Seq[s
 // replace checks what was made, and puts it into its place. That the consumer must
 // load it is written down before.
 func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, keys iter.Seq[Counted]) error {
+	if err := replaceable(o.Path, o.Folder != nil); err != nil {
+		return err
+	}
 	if len(o.Check) > 0 {
 		if err := runCommand(ctx, o.Check, m.path); err != nil {
 			return fmt.Errorf("%s stays as it is: what would replace it does not pass its check: %w", o.Path, err)
@@ -273,7 +279,7 @@ func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, key
 		if err := s.save(o, &pending, nil); err != nil {
 			return err
 		}
-		if err := swap(m.path, o.Path); err != nil {
+		if err := swap(m.path, o.Path, o.Folder != nil); err != nil {
 			return fmt.Errorf("putting %s into its place: %w", o.Path, err)
 		}
 	}
