@@ -16,6 +16,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sink"
 )
 
@@ -62,7 +63,11 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.state, err = OpenState(filepath.Join(c.State, "objects"), nil, d.changed); err != nil {
+	objects := filepath.Join(c.State, "objects")
+	if err := daemon.Private(objects); err != nil {
+		return nil, err
+	}
+	if d.state, err = OpenState(objects, nil, d.changed); err != nil {
 		return nil, err
 	}
 	if err := d.open(allow); err != nil {
