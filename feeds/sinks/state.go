@@ -80,7 +80,8 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 	})
 }
 
-// Recall forgets what an order covers, and returns when that is on disk.
+// Recall forgets what an order covers, and returns when that is on disk and no
+// receiver of events is being told of it any more.
 func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
 	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) error {
 		return s.each(b, objectKey(o.Origin, o.ID), func(key, value []byte) error {
@@ -102,6 +103,7 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 	if err != nil {
 		return 0, fmt.Errorf("forgetting %s of %s: %w", o.ID, o.Origin, err)
 	}
+	s.interrupt(o.Origin, o.ID)
 	return forgotten, s.Flush()
 }
 
