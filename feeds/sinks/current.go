@@ -59,7 +59,7 @@ func Current(held []Held, v *View, now time.Time) Verdict {
 		return Verdict{Index: -1, Why: Revoked}
 	case !v.wants(h):
 		return Verdict{Index: -1, Why: Unwanted}
-	case !h.ValidUntil.IsZero() && !now.Before(h.ValidUntil):
+	case h.Stripped, !h.ValidUntil.IsZero() && !now.Before(h.ValidUntil):
 		return Verdict{Index: -1, Why: Expired}
 	case h.ValidFrom.After(now):
 		return Verdict{Index: -1, Why: NotYet, Until: h.ValidFrom}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,10 +32,12 @@ type Daemon struct {
 	told   map[string]sink.Stream
 	met    *metrics
 
+	hub     atomic.Pointer[client.Client] // once Run has it
 	replays chan []client.Start
 
 	mu     sync.Mutex
 	wake   chan struct{} // closed and made anew with each change
+	urge   chan struct{} // likewise with each that is urgent
 	failed map[string]error
 }
 
@@ -57,7 +60,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
 	allow, err := c.readAllow()
 	if err != nil {
@@ -116,21 +119,27 @@ func (d *Daemon) Close() error {
 }
 
 // changed wakes all that write.
-func (d *Daemon) changed() {
+func (d *Daemon) changed(urgent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	close(d.wake)
 	d.wake = make(chan struct{})
+	if urgent {
+		close(d.urge)
+		d.urge = make(chan struct{})
+	}
 }
 
-func (d *Daemon) woken() <-chan struct{} {
+// woken are closed with the next change, and with the next that is urgent.
+func (d *Daemon) woken() (change, urgent <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.wake
+	return d.wake, d.urge
 }
 
-// Run follows the hub and writes, until ctx ends.
-func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
+// Run follows the hub and writes, until ctx ends. What leaves a file with time does
+// so while the hub cannot be reached yet.
+func (d *Daemon) Run(ctx context.Context, connect Connect) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var tasks sync.WaitGroup
@@ -141,7 +150,15 @@ func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
 	for name, s := range d.told {
 		tasks.Go(func() { d.tell(ctx, name, s) })
 	}
-	err := d.follow(ctx, hub)
+	hub, err := connect(ctx)
+	if err == nil {
+		d.hub.Store(hub)
+		err = d.follow(ctx, hub)
+		d.hub.Store(nil)
+		hub.Close()
+	} else if ctx.Err() != nil {
+		err = nil
+	}
 	cancel()
 	tasks.Wait()
 	return err
@@ -187,7 +204,8 @@ func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) err
 	var errs []error
 	for _, o := range d.files {
 		if len(names) == 0 || slices.Contains(names, o.Name) {
-			errs = append(errs, d.write(ctx, o, accept))
+			_, err := d.write(ctx, o, accept)
+			errs = append(errs, err)
 		}
 	}
 	for name, s := range d.told {
@@ -200,6 +218,7 @@ func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) err
 			errs = append(errs, fmt.Errorf("sink %s: %w", name, err))
 		}
 	}
+	d.strip()
 	return errors.Join(errs...)
 }
 
@@ -235,13 +254,21 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 	}, options)
 }
 
+// stripEvery is how often what ended is let go of.
+const stripEvery = 24 * time.Hour
+
 // timers has objects looked at again when time changes what is said of them.
 func (d *Daemon) timers(ctx context.Context) {
+	var stripped time.Time
 	for ctx.Err() == nil {
-		woken := d.woken()
+		woken, _ := d.woken()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
+		}
+		if now := d.now(); now.Sub(stripped) >= stripEvery {
+			stripped = now
+			d.strip()
 		}
 		wait := time.Minute
 		if !next.IsZero() {
@@ -257,21 +284,36 @@ func (d *Daemon) timers(ctx context.Context) {
 	}
 }
 
+func (d *Daemon) strip() {
+	n, err := d.state.Strip(d.now())
+	if d.fail("state", err); n > 0 {
+		d.log.Info("the content of objects that ended is not kept any more", "objects", n)
+	}
+}
+
 // retryAfter is how soon what failed is tried again.
 const retryAfter = 30 * time.Second
 
-// keep writes a file when something changed, at most once in its interval.
+// keep writes a file when something changed: at once what somebody may not see any
+// more, anything else at most once in its interval. Its consumer loads it at most once
+// in the interval, whatever changed.
 func (d *Daemon) keep(ctx context.Context, o *Output) {
+	o.ReloadEvery = d.waits[o.Name]
 	for ctx.Err() == nil {
-		woken := d.woken()
-		err := d.write(ctx, o, false)
-		pause := time.NewTimer(d.waits[o.Name])
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
+		woken, urged := d.woken()
+		w, err := d.write(ctx, o, false)
+		for pause := time.After(d.waits[o.Name]); pause != nil; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-pause:
+				pause = nil
+			case <-urged:
+				woken, urged = d.woken()
+				w, err = d.write(ctx, o, false)
+			}
 		}
-		pause.Stop()
-		if err != nil && !errors.Is(err, ErrShrink) {
+		if w.Reload && len(o.Reload) > 0 || err != nil && !errors.Is(err, ErrShrink) {
 			continue
 		}
 		select {
@@ -281,14 +323,14 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 	}
 }
 
-func (d *Daemon) write(ctx context.Context, o *Output, accept bool) error {
+func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {
 	w, err := d.state.Write(ctx, o, d.now(), accept)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return w, ctx.Err()
 	}
 	d.met.wrote(o.Name, &w, err)
 	d.fail(o.Name, err)
-	return err
+	return w, err
 }
 
 // fail notes what is wrong with a sink, and says so when that changes.
@@ -308,7 +350,7 @@ func (d *Daemon) fail(name string, err error) {
 // tell hands events to a stream as they come.
 func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 	for ctx.Err() == nil {
-		woken := d.woken()
+		woken, _ := d.woken()
 		n, err := d.state.Tell(ctx, name, s)
 		if ctx.Err() != nil {
 			return

@@ -34,6 +34,9 @@ type Output struct {
 	// recalled does not count. 100 allows all.
 	Shrink int
 
+	// ReloadEvery is the least time between two reloads, none if zero.
+	ReloadEvery time.Duration
+
 	written bool // since it was made: its format or its settings may be others
 }
 
@@ -49,8 +52,10 @@ type Written struct {
 	Withheld map[string]int `json:"withheld,omitempty"`
 	// Guarded says that the shrink guard holds back what would leave.
 	Guarded bool `json:"guarded,omitempty"`
-	// Reload says that the consumer has not loaded it yet.
-	Reload bool `json:"reload,omitempty"`
+	// Reload says that the consumer has not loaded it yet; Reloaded is when it did
+	// last.
+	Reload   bool      `json:"reload,omitempty"`
+	Reloaded time.Time `json:"reloaded,omitzero"`
 }
 
 // ErrShrink means that the shrink guard holds back a file; what was recalled has
@@ -80,8 +85,8 @@ func (s *State) setWritten(b *pebble.Batch, name string, w *Written) error {
 // Write has a sink show what counts now, if that is not what it shows already.
 // accept lets it shrink whatever it loses.
 //
-// The consumer loads it once it is in its place; when that fails, it is tried
-// again by the next Write.
+// The consumer loads it once it is in its place; when that fails, or is too soon
+// after the last time, it is tried again by the next Write.
 func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool) (Written, error) {
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close() //nolint:errcheck // it was only read
@@ -89,7 +94,7 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 	if err != nil {
 		return was, err
 	}
-	next := Written{At: now, Changed: was.Changed, Withheld: map[string]int{}, Reload: was.Reload}
+	next := Written{At: now, Changed: was.Changed, Withheld: map[string]int{}, Reload: was.Reload, Reloaded: was.Reloaded}
 	if next.Digest, err = s.digest(snapshot, o, now, next.Withheld); err != nil {
 		return was, err
 	}
@@ -97,7 +102,8 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 		next.Changed = latestOf(now, was.Changed)
 	}
 	if o.written && next.Digest == was.Digest && !was.Guarded && exists(o.Path) {
-		return was, s.reload(ctx, o, &was)
+		err := s.reload(ctx, o, &was, now)
+		return was, err
 	}
 	var failed error
 	current := s.Current(snapshot, &o.View, now, nil, &failed)
@@ -123,7 +129,7 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 		return was, err
 	}
 	o.written = true
-	if err := errors.Join(failed, s.reload(ctx, o, &next)); err != nil {
+	if err := errors.Join(failed, s.reload(ctx, o, &next, now)); err != nil {
 		return next, err
 	}
 	if next.Guarded {
@@ -310,15 +316,18 @@ func (s *State) save(o *Output, w *Written, keys iter.Seq[Counted]) error {
 	return nil
 }
 
-// reload has the consumer load what is in its place, if it has not.
-func (s *State) reload(ctx context.Context, o *Output, w *Written) error {
+// reload has the consumer load what is in its place, if it has not and may now.
+func (s *State) reload(ctx context.Context, o *Output, w *Written, now time.Time) error {
 	if !w.Reload || len(o.Reload) == 0 {
+		return nil
+	}
+	if since := now.Sub(w.Reloaded); since >= 0 && since < o.ReloadEvery {
 		return nil
 	}
 	if err := runCommand(ctx, o.Reload, o.Path); err != nil {
 		return fmt.Errorf("%s is written, and its consumer could not be told: %w", o.Path, err)
 	}
-	w.Reload = false
+	w.Reload, w.Reloaded = false, now
 	return s.save(o, w, nil)
 }
 

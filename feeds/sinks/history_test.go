@@ -26,10 +26,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func must(t interface {
-	Helper()
-	Fatal(...any)
-}, err error) {
+func must(t failer, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +93,12 @@ func shown(held []thing, o policy.Outlet, now time.Duration) []string {
 	return out
 }
 
-func linesOf(t *rapid.T, path string) []string {
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
+func linesIn(t failer, path string) []string {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -166,7 +168,7 @@ func (h *history) clock() time.Time { return epoch.Add(h.now) }
 
 func (h *history) run(steps int) {
 	for range steps {
-		switch rapid.IntRange(0, 9).Draw(h.t, "step") {
+		switch rapid.IntRange(0, 10).Draw(h.t, "step") {
 		case 0, 1, 2, 3:
 			h.deliver(h.draw())
 		case 4:
@@ -177,6 +179,9 @@ func (h *history) run(steps int) {
 			h.kill()
 		case 7:
 			h.flush()
+		case 8:
+			_, err := h.state.Strip(h.clock())
+			must(h.t, err)
 		default:
 			h.flush()
 			h.write(false)
@@ -186,7 +191,7 @@ func (h *history) run(steps int) {
 	h.write(false)
 	h.write(true)
 	for _, o := range h.outputs {
-		if got, want := linesOf(h.t, o.Path), shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+		if got, want := linesIn(h.t, o.Path), shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
 			h.t.Fatalf("%s has %v, and the history says %v; held: %+v", o.Name, got, want, h.held)
 		}
 	}
@@ -277,7 +282,7 @@ func (h *history) write(accept bool) {
 		if err != nil && !(errors.Is(err, sinks.ErrShrink) && !accept) {
 			h.t.Fatal(err)
 		}
-		got := linesOf(h.t, o.Path)
+		got := linesIn(h.t, o.Path)
 		if !w.Guarded {
 			if want := shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
 				h.t.Fatalf("%s has %v, and the history says %v", o.Name, got, want)

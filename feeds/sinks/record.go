@@ -28,6 +28,8 @@ type Held struct {
 	Revoked    bool      `json:"revoked,omitempty"`
 	// Confidence is the object's own, nil where it has none.
 	Confidence *int `json:"confidence,omitempty"`
+	// Stripped says that it ended, and its bytes are not kept any more (strip.go).
+	Stripped bool `json:"stripped,omitempty"`
 }
 
 // heldOf reads what matters here off an object. The hub has validated it: what is

@@ -15,6 +15,7 @@ import (
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/feeds/sink"
+	"github.com/selat-hub/selat/stix"
 )
 
 var errState = errors.New("the state holds what this program never wrote")
@@ -34,11 +35,13 @@ type State struct {
 	streams []*streamSink
 
 	mu      sync.Mutex // one change at a time
-	changed func()     // called after each
+	changed func(urgent bool)
 }
 
-// OpenState opens a state, or makes a new one. changed is called after each change.
-func OpenState(dir string, fs vfs.FS, changed func()) (*State, error) {
+// OpenState opens a state, or makes a new one. changed is called after each change;
+// urgent is one that takes from somebody what they may not see any more: a recall, or
+// a version that is stricter than one before.
+func OpenState(dir string, fs vfs.FS, changed func(urgent bool)) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
@@ -68,23 +71,41 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.change(h.Origin, h.ID, now, func(b *pebble.Batch) error {
+	return s.change(h.Origin, h.ID, now, func(b *pebble.Batch) (urgent bool, err error) {
 		for _, t := range []time.Time{h.ValidFrom, h.ValidUntil} {
 			if t.After(now) {
 				if err := b.Set(timerKey(t, h.Origin, h.ID), nil, nil); err != nil {
-					return err
+					return false, err
 				}
 			}
 		}
-		return b.Set(h.key(), value, nil)
+		if urgent, err = s.stricter(s.db, &h); err != nil {
+			return false, err
+		}
+		return urgent, b.Set(h.key(), value, nil)
 	})
+}
+
+// stricter reports whether something is held of an object under a less strict level.
+func (s *State) stricter(r reader, h *Held) (found bool, err error) {
+	err = s.each(r, objectKey(h.Origin, h.ID), func(key, _ []byte) error {
+		level, err := stix.ParseLevel(string(key[bytes.LastIndexByte(key, 0)+1:]))
+		if err != nil {
+			return fmt.Errorf("%w: %w", errState, err)
+		}
+		if found = level < h.Level; found {
+			return errStop
+		}
+		return nil
+	})
+	return found, err
 }
 
 // Recall forgets what an order covers, and returns when that is on disk and no
 // receiver of events is being told of it any more.
 func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
-	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) error {
-		return s.each(b, objectKey(o.Origin, o.ID), func(key, value []byte) error {
+	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
+		err := s.each(b, objectKey(o.Origin, o.ID), func(key, value []byte) error {
 			h, object, err := decode(value)
 			if err != nil {
 				return err
@@ -99,6 +120,7 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 			forgotten++
 			return b.Delete(key, nil)
 		})
+		return forgotten > 0, err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("forgetting %s of %s: %w", o.ID, o.Origin, err)
@@ -109,10 +131,10 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 
 // change edits what is held of one object, and has every stream told what that
 // changes.
-func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch) error) error {
+func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch) (urgent bool, err error)) error {
 	s.mu.Lock()
 	b := s.db.NewIndexedBatch()
-	err := edit(b)
+	urgent, err := edit(b)
 	if err == nil {
 		err = s.touch(b, origin, id, now)
 	}
@@ -122,7 +144,7 @@ func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch
 	err = errors.Join(err, b.Close())
 	s.mu.Unlock()
 	if err == nil && s.changed != nil {
-		s.changed()
+		s.changed(urgent)
 	}
 	return err
 }
@@ -153,7 +175,7 @@ func (s *State) Due(now time.Time) (next time.Time, err error) {
 	}
 	for _, key := range due {
 		origin, id, _ := bytes.Cut(key[2+timeLen+1:], []byte{0})
-		err := s.change(string(origin), string(id), now, func(b *pebble.Batch) error { return b.Delete(key, nil) })
+		err := s.change(string(origin), string(id), now, func(b *pebble.Batch) (bool, error) { return false, b.Delete(key, nil) })
 		if err != nil {
 			return next, err
 		}

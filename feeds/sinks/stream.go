@@ -51,7 +51,7 @@ func (s *State) Follow(name string, v *View, now time.Time) error {
 		return err
 	}
 	for _, n := range names {
-		if err := s.change(n[0], n[1], now, func(*pebble.Batch) error { return nil }); err != nil {
+		if err := s.change(n[0], n[1], now, func(*pebble.Batch) (bool, error) { return false, nil }); err != nil {
 			return err
 		}
 	}
@@ -271,7 +271,8 @@ func (s *State) stream(name string) *streamSink {
 // recalled, its latest version have become one that the view may not show, or the
 // view have become one that may not show this version. Then that the object counts is
 // not told, for the event of its leaving follows; and that it left is told as of one
-// that was recalled, without a word of it.
+// that was recalled, without a word of it; as it is of one that ended so long ago that
+// its bytes are not kept.
 func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error) {
 	e = sink.Event{Kind: q.Kind, Entry: q.Entry, At: q.At, Key: q.EventKey}
 	if q.Kind == sink.Recalled {
@@ -290,7 +291,7 @@ func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error)
 		if err != nil {
 			return e, false, err
 		}
-		if latestShown(g.held, v) >= 0 && policy.MayWriteOut(policy.Stream{Audience: h.Audience, Level: h.Level}, v.Outlet).Allowed {
+		if len(object) > 0 && latestShown(g.held, v) >= 0 && policy.MayWriteOut(policy.Stream{Audience: h.Audience, Level: h.Level}, v.Outlet).Allowed {
 			e.Entry = h.entry(object)
 			return e, true, nil
 		}

@@ -106,7 +106,7 @@ func TestWhatTheStateLostIsMissingUntilItIsRepaired(t *testing.T) {
 	d := s.daemon()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx, s.seat) }()
+	go func() { ended <- d.Run(ctx, s.again("my/sensor")) }()
 	v, err := d.Verify(t.Context(), s.seat)
 	must(t, err)
 	if len(v.Gaps()) != 3 {
