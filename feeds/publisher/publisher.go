@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/outbox"
 )
 
@@ -75,11 +75,12 @@ func Open(c *Config, hub Submitter, o Options) (*Publisher, error) {
 		o.Registry = prometheus.NewRegistry()
 	}
 	p.metrics = newMetrics(o.Registry)
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return nil, fmt.Errorf("making the state: %w", err)
+	dir := filepath.Join(c.State, "outbox")
+	err := daemon.Private(dir)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	p.store, err = outbox.Open(filepath.Join(c.State, "outbox"), outbox.Options{Now: p.now, Logger: p.log})
+	p.store, err = outbox.Open(dir, outbox.Options{Now: p.now, Logger: p.log})
 	return p, err
 }
 

@@ -129,18 +129,33 @@ func (c *cefFile) Tell(ctx context.Context, events []Event) error {
 			b.WriteByte('\n')
 		}
 	}
-	file, err := os.OpenFile(c.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(c.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("adding events: %w", err)
 	}
 	defer file.Close()
-	if _, err := file.WriteString(b.String()); err != nil {
+	text := b.String()
+	if torn(file) {
+		text = "\n" + text
+	}
+	if _, err := file.WriteString(text); err != nil {
 		return fmt.Errorf("adding events: %w", err)
 	}
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("adding events: %w", err)
 	}
 	return file.Close()
+}
+
+// torn reports whether a file ends within a line, since its writer was killed.
+func torn(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = file.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 // Close does nothing: no file is open between events.

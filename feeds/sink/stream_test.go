@@ -73,6 +73,23 @@ func TestCEFLinesAreAddedToAFileThatWasRotated(t *testing.T) {
 	}
 }
 
+func TestACEFLineThatWasCutOffTakesNoOtherWithIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cef.log")
+	if err := os.WriteFile(path, []byte("CEF:0|whole\nCEF:0|half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := streamOf(t, "cef", map[string]string{"path": path})
+	for _, key := range []string{"a", "b"} {
+		if err := s.Tell(context.Background(), []Event{event(key, addressEntry(1, "203.0.113.10"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if lines := bytes.Split(b, []byte("\n")); err != nil || len(lines) != 5 || string(lines[1]) != "CEF:0|half" || !bytes.HasPrefix(lines[2], []byte("CEF:0|Selat|")) {
+		t.Fatalf("%v\n%s", err, b)
+	}
+}
+
 // readFramed reads a message with its length before it.
 func readFramed(r *bufio.Reader) (string, error) {
 	head, err := r.ReadString(' ')

@@ -1,6 +1,7 @@
 package sinks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -82,10 +83,11 @@ func (c *Config) settle(dir string) error {
 		if err := s.settle(in); err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
-		if other := paths[s.Path]; s.Path != "" && other != "" {
+		path := cmp.Or(s.Path, s.Options["path"])
+		if other := paths[path]; path != "" && other != "" {
 			return fmt.Errorf("sinks.%s: it has the path of sinks.%s", name, other)
 		}
-		paths[s.Path] = name
+		paths[path] = name
 	}
 	return nil
 }
@@ -106,11 +108,22 @@ func (s *Sink) settle(in func(...*string)) (err error) {
 	if s.Red && (s.Exposure != policy.ExposeOrganization || !personal(s.Format)) {
 		return errors.New("red: TLP:RED goes to files of the seat's own people only: exposure organization, format stix, stix-bundle, csv or sqlite")
 	}
-	if s.Path == "" {
-		s.Path = s.format.Default
+	for _, name := range fileOptions {
+		if path := s.Options[name]; path != "" {
+			in(&path)
+			s.Options[name] = filepath.Clean(path)
+		}
 	}
-	if s.format.Shape() != "stream" {
+	switch {
+	case s.format.Stream == nil:
+		s.Path = cmp.Or(s.Path, s.format.Default)
 		in(&s.Path)
+		s.Path = filepath.Clean(s.Path)
+		if err := replaceable(s.Path, s.format.Folder != nil); err != nil {
+			return fmt.Errorf("path: %w", err)
+		}
+	case s.Path != "":
+		return fmt.Errorf("path: %s has none here; where it writes, if to a file, is said in its options", s.Format)
 	}
 	s.mode = 0o640
 	if s.Mode != "" {
@@ -131,6 +144,9 @@ func (s *Sink) settle(in func(...*string)) (err error) {
 	}
 	return nil
 }
+
+// fileOptions are those options of formats that are paths.
+var fileOptions = []string{"path", "secret-file", "ca", "certificate", "key"}
 
 // personal formats are files that a person opens, and no device loads.
 func personal(format string) bool {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sink"
 )
 
@@ -74,10 +74,11 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return nil, fmt.Errorf("making the state: %w", err)
+	objects := filepath.Join(c.State, "objects")
+	if err := daemon.Private(objects); err != nil {
+		return nil, err
 	}
-	if d.state, err = OpenState(filepath.Join(c.State, "objects"), nil, d.changed); err != nil {
+	if d.state, err = OpenState(objects, nil, d.changed); err != nil {
 		return nil, err
 	}
 	if err := d.open(d.allow.current()); err != nil {

@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -100,33 +100,49 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 		return was, err
 	}
 	if next.Digest != was.Digest || next.Changed.IsZero() {
-		next.Changed = latestOf(now, was.Changed)
+		next.Changed = changeAfter(was.Changed, now)
 	}
 	if o.written && next.Digest == was.Digest && !was.Guarded && exists(o.Path) {
-		err := s.reload(ctx, o, &was, now)
+		if !maps.Equal(next.Withheld, was.Withheld) {
+			was.Withheld = next.Withheld
+			err = s.save(o, &was, nil)
+		}
+		err = errors.Join(err, s.reload(ctx, o, &was, now))
 		return was, err
 	}
 	var failed error
-	current := s.Current(snapshot, &o.View, now, nil, &failed)
-	made, err := o.render(ctx, ".new", current, next.Changed)
+	shown := func() iter.Seq[Counted] { return s.Current(snapshot, &o.View, now, nil, &failed) }
+	made, err := o.render(ctx, ".new", shown(), next.Changed)
 	if err = errors.Join(err, failed); err != nil {
 		return was, fmt.Errorf("writing %s: %w", o.Path, err)
 	}
 	defer made.discard()
-	keys := s.Current(snapshot, &o.View, now, nil, &failed)
 	if !accept && o.shrinks(&was.Count, &made.count) {
-		kept, err := o.render(ctx, ".kept", s.guarded(snapshot, o, now, &failed), next.Changed)
+		guarded := func() iter.Seq[Counted] { return s.guarded(snapshot, o, now, &failed) }
+		kept, err := o.render(ctx, ".kept", guarded(), next.Changed)
 		if err = errors.Join(err, failed); err != nil {
 			return was, fmt.Errorf("writing %s: %w", o.Path, err)
 		}
 		defer kept.discard()
 		// What nobody may hold back is no loss to be guarded against.
 		if next.Guarded = o.shrinks(&kept.count, &made.count); next.Guarded {
-			made, keys = kept, s.guarded(snapshot, o, now, &failed)
+			made, shown = kept, guarded
+		}
+	}
+	if next.Changed.Equal(was.Changed) && exists(o.Path) {
+		// What counts is the same, and yet the file may be another: by its settings,
+		// or by what a guard keeps.
+		same, err := sameContent(made.path, o.Path)
+		if err == nil && !same {
+			next.Changed = changeAfter(was.Changed, now)
+			made, err = o.render(ctx, ".new", shown(), next.Changed)
+		}
+		if err = errors.Join(err, failed); err != nil {
+			return was, fmt.Errorf("writing %s: %w", o.Path, err)
 		}
 	}
 	next.Count = made.count
-	if err := s.replace(ctx, o, made, &next, keys); err != nil {
+	if err := s.replace(ctx, o, made, &next, shown()); err != nil {
 		return was, err
 	}
 	o.written = true
@@ -138,6 +154,16 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 			o.Path, ErrShrink, next.Count.Lines, o.Shrink, o.Name)
 	}
 	return next, nil
+}
+
+// changeAfter is when something changed that changed last at was, as far as those can
+// tell who read it in whole seconds and load nothing that has not risen: a clock may
+// have been set back, and two changes may come in one second.
+func changeAfter(was, now time.Time) time.Time {
+	if was.IsZero() {
+		return now
+	}
+	return latestOf(now, was.Add(time.Second))
 }
 
 func latestOf(a, b time.Time) time.Time {
@@ -230,8 +256,14 @@ func (o *Output) render(ctx context.Context, suffix string, entries iter.Seq[Cou
 	m.discard()
 	var err error
 	if o.Folder != nil {
-		if err = os.Mkdir(m.path, o.Mode|0o110|o.Mode>>2&0o111); err == nil {
+		if err = os.Mkdir(m.path, 0o700); err == nil {
 			m.count, err = o.Folder.Render(ctx, m.path, plain, now)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(m.path, marker), []byte(markerText), 0o600)
+		}
+		if err == nil {
+			err = o.chmod(m.path)
 		}
 	} else {
 		m.count, err = o.renderFile(ctx, m.path, plain, now)
@@ -265,12 +297,18 @@ func (o *Output) renderFile(ctx context.Context, path string, entries iter.Seq[s
 // replace checks what was made, and puts it into its place. That the consumer must
 // load it is written down before.
 func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, keys iter.Seq[Counted]) error {
+	if err := replaceable(o.Path, o.Folder != nil); err != nil {
+		return err
+	}
 	if len(o.Check) > 0 {
 		if err := runCommand(ctx, o.Check, m.path); err != nil {
 			return fmt.Errorf("%s stays as it is: what would replace it does not pass its check: %w", o.Path, err)
 		}
 	}
-	same, err := sameBytes(m.path, o.Path)
+	same, err := sameContent(m.path, o.Path)
+	if err == nil && same {
+		err = o.chmod(o.Path)
+	}
 	if err != nil {
 		return err
 	}
@@ -281,7 +319,7 @@ func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, key
 		if err := s.save(o, &pending, nil); err != nil {
 			return err
 		}
-		if err := swap(m.path, o.Path); err != nil {
+		if err := swap(m.path, o.Path, o.Folder != nil); err != nil {
 			return fmt.Errorf("putting %s into its place: %w", o.Path, err)
 		}
 	}
@@ -325,37 +363,4 @@ func (s *State) reload(ctx context.Context, o *Output, w *Written, now time.Time
 	}
 	w.Reload, w.Reloaded = false, now
 	return s.save(o, w, nil)
-}
-
-// sameBytes reports whether two files are equal; folders are not looked into.
-func sameBytes(a, b string) (bool, error) {
-	fa, err := os.Open(a)
-	if err != nil {
-		return false, err
-	}
-	defer fa.Close() //nolint:errcheck // read only
-	fb, err := os.Open(b)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer fb.Close() //nolint:errcheck // read only
-	sa, err := fa.Stat()
-	if err != nil {
-		return false, err
-	}
-	sb, err := fb.Stat()
-	if err != nil || sa.IsDir() || sb.IsDir() || sa.Size() != sb.Size() {
-		return false, err
-	}
-	ha, hb := sha256.New(), sha256.New()
-	if _, err := io.Copy(ha, fa); err != nil {
-		return false, err
-	}
-	if _, err := io.Copy(hb, fb); err != nil {
-		return false, err
-	}
-	return string(ha.Sum(nil)) == string(hb.Sum(nil)), nil
 }

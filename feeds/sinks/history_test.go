@@ -64,10 +64,19 @@ func (x thing) delivery() *client.Delivery {
 		Audience: x.audience, Level: x.level, Added: epoch, SHA256: sha256.Sum256([]byte(object))}
 }
 
+// Of the objects of a history those with the first numbers have many versions, and
+// the others one each that ends at the same time as all of theirs.
+const (
+	lively   = 8
+	objects  = 40
+	endOfAll = 100 * time.Hour
+)
+
 // shown is the reference, as naive as can be: the lines that a file of domains has.
-func shown(held []thing, o policy.Outlet, now time.Duration) []string {
+// gone are versions that were recalled alone.
+func shown(held, gone []thing, o policy.Outlet, now time.Duration) []string {
 	var out []string
-	for id := range 8 {
+	for id := range objects {
 		newest := -1
 		for _, x := range held {
 			if x.id == id && (x.audience == "drill") == o.Drill {
@@ -85,6 +94,11 @@ func shown(held []thing, o policy.Outlet, now time.Duration) []string {
 				stix.Clear: policy.Exposures, stix.Green: policy.Exposures[:3], stix.Amber: policy.Exposures[:2], stix.AmberStrict: policy.Exposures[:1],
 			}
 			may = may || slices.Contains(limits[x.level], o.Exposure)
+		}
+		for _, x := range gone {
+			if x.id == id && (x.audience == "drill") == o.Drill && x.version > newest && (x.revoked || x.level > it.level) {
+				may = false
+			}
 		}
 		if newest >= 0 && may && !it.revoked && it.from <= now && (it.until == 0 || it.until > now) {
 			out = append(out, it.domain())
@@ -126,7 +140,7 @@ func TestAFileIsWhatTheHistorySays(t *testing.T) {
 		dir := filepath.Join(base, fmt.Sprint(n))
 		must(t, os.Mkdir(dir, 0o700))
 		defer os.RemoveAll(dir) //nolint:errcheck // a folder of the test
-		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}}
+		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}, wrote: map[string]wrote{}}
 		for i, e := range policy.Exposures {
 			h.outputs = append(h.outputs, output(t, dir, string(e), policy.Outlet{Exposure: e}, rapid.SampledFrom([]int{50, 100}).Draw(t, "shrink")))
 			if i == 0 {
@@ -134,6 +148,9 @@ func TestAFileIsWhatTheHistorySays(t *testing.T) {
 			}
 		}
 		h.open()
+		for id := lively; id < objects; id++ {
+			h.deliver(thing{id: id, version: 1, audience: "region", level: stix.Clear, until: endOfAll})
+		}
 		h.run(rapid.IntRange(5, 40).Draw(t, "steps"))
 	})
 }
@@ -146,15 +163,24 @@ func output(t *rapid.T, dir, name string, o policy.Outlet, shrink int) *sinks.Ou
 	return &sinks.Output{Name: name, Path: filepath.Join(dir, name+".txt"), View: sinks.View{Outlet: o}, File: list, Mode: 0o600, Shrink: shrink}
 }
 
+// wrote is what was in a file, and when that had changed as it said.
+type wrote struct {
+	lines   []string
+	changed time.Time
+}
+
 type history struct {
 	t       *rapid.T
 	fs      *vfs.MemFS
 	state   *sinks.State
 	now     time.Duration
+	latest  time.Duration // that the clock ever said
 	outputs []*sinks.Output
+	wrote   map[string]wrote // by output
 
 	things map[string]thing // by place: one version has one form
 	held   []thing
+	gone   []thing
 	orders []api.RecallOrder
 	// Handled, and the hub may not know: they come again after a kill or a cut.
 	unsure  []thing
@@ -180,6 +206,9 @@ func (h *history) run(steps int) {
 			h.narrow()
 		case 6:
 			h.now += time.Duration(rapid.IntRange(0, 50).Draw(h.t, "hours")) * time.Hour
+			if h.latest = max(h.latest, h.now); rapid.IntRange(0, 3).Draw(h.t, "set back") == 0 {
+				h.now = max(h.latest-23*time.Hour, 0) // less than the bytes of what ended are kept
+			}
 		case 7:
 			h.kill()
 		case 8:
@@ -200,7 +229,7 @@ func (h *history) run(steps int) {
 	h.write(false)
 	h.write(true)
 	for _, o := range h.outputs {
-		if got, want := linesIn(h.t, o.Path), shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+		if got, want := linesIn(h.t, o.Path), shown(h.held, h.gone, o.View.Outlet, h.now); !slices.Equal(got, want) {
 			h.t.Fatalf("%s has %v, and the history says %v; held: %+v", o.Name, got, want, h.held)
 		}
 	}
@@ -209,7 +238,7 @@ func (h *history) run(steps int) {
 
 // draw makes a version of an object. One version is the same everywhere.
 func (h *history) draw() thing {
-	id, version := rapid.IntRange(0, 7).Draw(h.t, "id"), rapid.IntRange(1, 4).Draw(h.t, "version")
+	id, version := rapid.IntRange(0, lively-1).Draw(h.t, "id"), rapid.IntRange(1, 4).Draw(h.t, "version")
 	name := fmt.Sprint(id, version)
 	x, known := h.things[name]
 	if !known {
@@ -320,7 +349,12 @@ func (h *history) order(o api.RecallOrder) {
 	if o.Unless == stix.NoLevel {
 		_, err := h.state.Recall(&o, h.clock())
 		must(h.t, err)
-		h.held = slices.DeleteFunc(h.held, func(x thing) bool { return x.narrowed && x.stix() == o.ID || covered(x) })
+		h.held = slices.DeleteFunc(h.held, func(x thing) bool {
+			if covered(x) && o.Before == "" && (o.Version != "" || o.Audience != "") {
+				h.gone = append(h.gone, x)
+			}
+			return x.narrowed && x.stix() == o.ID || covered(x)
+		})
 		return
 	}
 	must(h.t, h.state.Narrow(&o, h.clock()))
@@ -337,6 +371,9 @@ func (h *history) kill() {
 	must(h.t, h.state.Close())
 	h.fs = after
 	h.open()
+	for i, o := range h.outputs {
+		h.outputs[i] = output(h.t, filepath.Dir(o.Path), o.Name, o.View.Outlet, o.Shrink)
+	}
 	h.cut()
 }
 
@@ -351,8 +388,12 @@ func (h *history) write(accept bool) {
 			h.t.Fatal(err)
 		}
 		got := linesIn(h.t, o.Path)
+		if was := h.wrote[o.Name]; w.Changed.Before(was.changed) || !slices.Equal(got, was.lines) && !was.changed.IsZero() && w.Changed.Sub(was.changed) < time.Second {
+			h.t.Fatalf("%s changed at %v, after %v", o.Name, w.Changed, was.changed)
+		}
+		h.wrote[o.Name] = wrote{got, w.Changed}
 		if !w.Guarded {
-			if want := shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+			if want := shown(h.held, h.gone, o.View.Outlet, h.now); !slices.Equal(got, want) {
 				h.t.Fatalf("%s has %v, and the history says %v", o.Name, got, want)
 			}
 		}

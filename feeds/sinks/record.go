@@ -34,6 +34,9 @@ type Held struct {
 	Confidence *int `json:"confidence,omitempty"`
 	// Stripped says that it ended, and its bytes are not kept any more (strip.go).
 	Stripped bool `json:"stripped,omitempty"`
+	// Forgotten says that it was recalled: nothing is kept but that it was there
+	// (forgotten.go).
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 // heldOf reads what matters here off an object. The hub has validated it: what is

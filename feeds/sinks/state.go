@@ -36,6 +36,9 @@ type State struct {
 
 	mu      sync.Mutex // one change at a time
 	changed func(urgent bool)
+	// The earliest and the latest time at which something was looked at since Due
+	// last began; a clock can be set back.
+	from, to time.Time
 }
 
 // OpenState opens a state, or makes a new one. changed is called after each change;
@@ -72,12 +75,8 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 		return err
 	}
 	return s.change(h.Origin, h.ID, now, func(b *pebble.Batch) (urgent bool, err error) {
-		for _, t := range []time.Time{h.ValidFrom, h.ValidUntil} {
-			if t.After(now) {
-				if err := b.Set(timerKey(t, h.Origin, h.ID), nil, nil); err != nil {
-					return false, err
-				}
-			}
+		if err := h.eachTimer(func(key []byte) error { return b.Set(key, nil, nil) }); err != nil {
+			return false, err
 		}
 		if urgent, err = s.stricter(s.db, &h); err != nil {
 			return false, err
@@ -127,22 +126,38 @@ func (h *Held) covered(o *api.RecallOrder, object []byte) bool {
 	return client.Covers(o, &d)
 }
 
-// Recall forgets what an order covers, and returns when that is on disk. What a
-// version took away from others that may now be recalled itself does not come back.
+// Recall forgets what an order covers, and returns when that is on disk and no
+// receiver of events is being told of it any more. What a version took away from
+// others that may now be recalled itself does not come back.
 func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
 	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
+		var rest []Held
 		err := s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
-			if !h.Narrowed && !h.covered(o, object) {
+			covered := h.covered(o, object)
+			if h.Forgotten && !everything(o) || !h.Forgotten && !h.Narrowed && !covered {
+				rest = append(rest, *h)
 				return nil
 			}
-			forgotten++
-			return b.Delete(key, nil)
+			if !h.Forgotten {
+				forgotten++
+			}
+			if err := h.eachTimer(func(key []byte) error { return b.Delete(key, nil) }); err != nil {
+				return err
+			}
+			if h.Narrowed && !covered {
+				return b.Delete(key, nil)
+			}
+			return h.forget(b, key, o)
 		})
+		for i := range rest {
+			err = errors.Join(err, rest[i].eachTimer(func(key []byte) error { return b.Set(key, nil, nil) }))
+		}
 		return forgotten > 0, err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("forgetting %s of %s: %w", o.ID, o.Origin, err)
 	}
+	s.interrupt(o.Origin, o.ID)
 	return forgotten, s.Flush()
 }
 
@@ -152,7 +167,7 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 func (s *State) Narrow(o *api.RecallOrder, now time.Time) error {
 	err := s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
 		return true, s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
-			if !h.covered(o, object) {
+			if h.Forgotten || !h.covered(o, object) {
 				return nil
 			}
 			h.Narrowed, h.Level = true, max(h.Level, o.Unless)
@@ -173,6 +188,9 @@ func (s *State) Narrow(o *api.RecallOrder, now time.Time) error {
 // changes.
 func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch) (urgent bool, err error)) error {
 	s.mu.Lock()
+	if s.from.IsZero() || now.Before(s.from) {
+		s.from = now
+	}
 	b := s.db.NewIndexedBatch()
 	urgent, err := edit(b)
 	if err == nil {
@@ -197,30 +215,56 @@ func (s *State) Flush() error {
 	return nil
 }
 
-// Due looks again at the objects whose verdict may have changed with time, and
-// tells when the next may.
+// Due looks again at the objects whose verdict may have changed with time since it
+// last did, whichever way the clock went, and tells when the next may.
 func (s *State) Due(now time.Time) (next time.Time, err error) {
-	var due [][]byte
-	err = s.each(s.db, []byte("x\x00"), func(key, _ []byte) error {
-		at := timeOf(key[2:])
-		if at.After(now) {
-			next = at
-			return errStop
-		}
-		due = append(due, bytes.Clone(key))
-		return nil
-	})
-	if err != nil {
-		return next, err
+	s.mu.Lock()
+	from, to := now, latestOf(now, s.to)
+	if !s.from.IsZero() && s.from.Before(now) {
+		from = s.from
 	}
+	s.from, s.to = now, now
+	s.mu.Unlock()
+	due, next, err := s.timersIn(from, to, now)
 	for _, key := range due {
-		origin, id, _ := bytes.Cut(key[2+timeLen+1:], []byte{0})
-		err := s.change(string(origin), string(id), now, func(b *pebble.Batch) (bool, error) { return false, b.Delete(key, nil) })
 		if err != nil {
-			return next, err
+			break
+		}
+		origin, id, _ := bytes.Cut(key[2+timeLen+1:], []byte{0})
+		err = s.change(string(origin), string(id), now, func(*pebble.Batch) (bool, error) { return false, nil })
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.to = latestOf(s.to, to)
+		if from.Before(s.from) {
+			s.from = from
+		}
+		s.mu.Unlock()
+	}
+	return next, err
+}
+
+// timersIn lists the timers after from until to, and tells when the first is after
+// now.
+func (s *State) timersIn(from, to, now time.Time) (due [][]byte, next time.Time, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte("x\x00" + timeText(from)), UpperBound: []byte("x\x01")})
+	if err != nil {
+		return nil, next, err
+	}
+	defer it.Close() //nolint:errcheck // Error tells
+	for it.First(); it.Valid(); it.Next() {
+		at := timeOf(it.Key()[2:])
+		if next.IsZero() && at.After(now) {
+			next = at
+		}
+		if at.After(to) {
+			break
+		}
+		if at.After(from) {
+			due = append(due, bytes.Clone(it.Key()))
 		}
 	}
-	return next, nil
+	return due, next, it.Error()
 }
 
 var errStop = errors.New("enough")
