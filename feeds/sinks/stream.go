@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -163,6 +164,7 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 	for {
 		var keys [][]byte
 		var events []sink.Event
+		var at []int // which of the keys is an event's
 		err := s.each(s.db, []byte("e\x00"+name+"\x00"), func(key, value []byte) error {
 			var q queued
 			if err := json.Unmarshal(value, &q); err != nil {
@@ -171,7 +173,7 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 			keys = append(keys, bytes.Clone(key))
 			e, tell, err := s.eventOf(&q, st.view)
 			if tell {
-				events = append(events, e)
+				events, at = append(events, e), append(at, len(keys)-1)
 			}
 			if err == nil && len(events) == eventsAtOnce {
 				return errStop
@@ -181,22 +183,36 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 		if err != nil || len(keys) == 0 {
 			return told, err
 		}
-		if len(events) > 0 {
-			if err := to.Tell(ctx, events); err != nil {
-				return told, err
-			}
+		var failed error
+		delivered := len(events)
+		if delivered > 0 {
+			failed = to.Tell(ctx, events)
 		}
-		told += len(events)
-		b := s.db.NewBatch()
-		for _, k := range keys {
-			if err := b.Delete(k, nil); err != nil {
-				return told, err
-			}
+		var refused *sink.Refusal
+		if errors.As(failed, &refused) && refused.Index < len(events) {
+			delivered, keys = refused.Index, keys[:at[refused.Index]]
+		} else if failed != nil {
+			return told, failed
 		}
-		if err := b.Commit(pebble.Sync); err != nil {
-			return told, fmt.Errorf("noting what was told: %w", err)
+		told += delivered
+		if err := s.wasTold(keys); err != nil || failed != nil {
+			return told, errors.Join(failed, err)
 		}
 	}
+}
+
+// wasTold takes events away that were delivered.
+func (s *State) wasTold(keys [][]byte) error {
+	b := s.db.NewBatch()
+	for _, k := range keys {
+		if err := b.Delete(k, nil); err != nil {
+			return err
+		}
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("noting what was told: %w", err)
+	}
+	return nil
 }
 
 func (s *State) stream(name string) *streamSink {
