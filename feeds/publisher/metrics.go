@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	objects, rows, refused *prometheus.CounterVec
 	depth, age, success    *prometheus.GaugeVec
+	dead                   *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -29,6 +30,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refused: counter("rows_refused_total", "Rows that became nothing.", "feed", "code"),
 		depth:   gauge("outbox_objects", "Objects that wait for the hub."),
 		age:     gauge("outbox_oldest_timestamp_seconds", "Since when the oldest of them waits; 0 for none."),
+		dead:    gauge("dead_letters", "Objects that the hub refused and that are set aside."),
 		success: gauge("last_success_timestamp_seconds", "When the feed was last read to its end."),
 	}
 }
