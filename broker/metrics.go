@@ -24,6 +24,7 @@ type Metrics struct {
 	AuthDenials    *prometheus.CounterVec // reason
 	Warnings       *prometheus.CounterVec
 	Recalls        *prometheus.CounterVec // origin, by
+	Feedback       *prometheus.CounterVec // origin, type
 	ReceiptSeconds prometheus.Histogram
 	// DeliverySeconds is from receipt to delivery, sampled from
 	// acknowledgements.
@@ -55,6 +56,7 @@ func newMetrics() *Metrics {
 		AuthDenials:     counter("selat_auth_denials_total", "Tokens and certificates of seats denied over HTTP, by reason (bad-credentials, expired, seat, locked, busy).", "reason"),
 		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, once for each object stored, by origin and code."}, []string{"origin", "code"}),
 		Recalls:         counter("selat_recalls_total", "Recalls carried out, by origin of the object and who ordered it (seat, administrator, narrowing).", "origin", "by"),
+		Feedback:        counter("selat_feedback_total", "Sightings and opinions accepted, by origin and type.", "origin", "type"),
 		ReceiptSeconds:  histogram("selat_receipt_seconds", "Time from a submission's arrival to its receipt.", latency),
 		DeliverySeconds: histogram("selat_delivery_seconds", "Time from storing a message to delivering it, sampled from acknowledgements.", latency),
 		WriteSeconds:    histogram("selat_write_seconds", "Time of one group commit, its fsyncs included.", latency),
@@ -67,7 +69,7 @@ func newMetrics() *Metrics {
 
 // Register adds the metrics to a registry.
 func (m *Metrics) Register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Warnings, m.Recalls,
+	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Warnings, m.Recalls, m.Feedback,
 		m.ReceiptSeconds, m.DeliverySeconds, m.WriteSeconds, m.BatchObjects, m.BatchMessages, m.WriteRetries, m.lastPublished} {
 		if err := r.Register(c); err != nil {
 			return err
@@ -137,6 +139,10 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 		warned = l.object
 		for i := range o.warnings {
 			warnings[o.warnings[i].Code]++
+		}
+		if o.Type == "sighting" || o.Type == "opinion" {
+			// Not what it is about, nor what it says: that may be above CLEAR.
+			m.Feedback.WithLabelValues(r.sub.seat.Member, o.Type).Inc()
 		}
 	}
 	origin := r.sub.seat.Member

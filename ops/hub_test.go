@@ -213,8 +213,14 @@ var marks = map[stix.Level]string{
 // publish submits one indicator and insists that it is accepted.
 func (s *seat) publish(n int, level stix.Level, to string) {
 	s.t.Helper()
+	s.submit(fmt.Appendf(nil, `{"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-%012x","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","object_marking_refs":[%q]}`, n, marks[level]), to, api.Accepted)
+}
+
+// submit submits one object and insists on its outcome.
+func (s *seat) submit(object []byte, to string, outcome api.Outcome) {
+	s.t.Helper()
 	m := nats.NewMsg(api.SubjectSubmit)
-	m.Data = fmt.Appendf(nil, `{"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-%012x","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","object_marking_refs":[%q]}`, n, marks[level])
+	m.Data = object
 	if to != "" {
 		m.Header.Set(api.HeaderTo, to)
 	}
@@ -223,11 +229,11 @@ func (s *seat) publish(n int, level stix.Level, to string) {
 	var r api.Receipt
 	must(s.t, json.Unmarshal(reply.Data, &r))
 	for _, o := range r.Objects {
-		if o.Outcome != api.Accepted {
-			s.t.Fatalf("not accepted: %s", reply.Data)
+		if o.Outcome != outcome {
+			s.t.Fatalf("not %s: %s", outcome, reply.Data)
 		}
 	}
 	if len(r.Objects) == 0 {
-		s.t.Fatalf("not accepted: %s", reply.Data)
+		s.t.Fatalf("not %s: %s", outcome, reply.Data)
 	}
 }

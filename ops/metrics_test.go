@@ -1,6 +1,7 @@
 package ops_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
@@ -76,6 +78,35 @@ func TestMetricsTellWhatTheHubHolds(t *testing.T) {
 	}
 	my.nc.Close()
 	w.await(`selat_seat_connected{member="my",seat="my/desk"}`, 0)
+}
+
+func TestFeedbackIsCountedByWhoGivesItAndNotByWhatItSays(t *testing.T) {
+	w := watch(t, prepare(t))
+	sg, my := w.seat("sg/feed", policy.Publisher, stix.Red), w.seat("my/desk", policy.Both, stix.Red)
+	const about = "indicator--00000000-0000-4000-8000-000000000001"
+	sg.publish(1, stix.Clear, "")
+	sighting := func(n int, level stix.Level) []byte {
+		return fmt.Appendf(nil, `{"type":"sighting","spec_version":"2.1","id":"sighting--00000000-0000-4000-8000-%012x","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","sighting_of_ref":%q,"count":7,"object_marking_refs":[%q]}`, n, about, marks[level])
+	}
+	opinion := fmt.Appendf(nil, `{"type":"opinion","spec_version":"2.1","id":"opinion--00000000-0000-4000-8000-000000000003","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","opinion":"strongly-disagree","object_refs":[%q],"object_marking_refs":[%q]}`, about, marks[stix.Amber])
+	my.submit(sighting(1, stix.Red), "sg,th", api.Accepted) // two places, one sighting
+	my.submit(sighting(2, stix.Amber), "asean", api.Accepted)
+	my.submit(sighting(2, stix.Amber), "asean", api.Duplicate)
+	my.submit(sighting(3, stix.Amber), "nowhere", api.Refused)
+	my.submit(opinion, "asean", api.Accepted)
+	w.await(`selat_feedback_total{origin="my",type="opinion"}`, 1)
+	s := w.await(`selat_feedback_total{origin="my",type="sighting"}`, 2)
+	for name := range s {
+		if strings.HasPrefix(name, "selat_feedback_total") && !strings.Contains(name, `origin="my",type=`) {
+			t.Errorf("%s is told too", name)
+		}
+	}
+	_, body := w.scrape()
+	for _, content := range []string{about, "strongly-disagree"} {
+		if strings.Contains(body, content) {
+			t.Errorf("the metrics tell %s", content)
+		}
+	}
 }
 
 func TestRedTellsNobodyWhoReceivedIt(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
 
@@ -21,7 +22,8 @@ func newSinkOnceCmd() *cobra.Command {
 can be given again after any failure.
 
 A file of 20 lines or more that would lose over half of them at once keeps them,
-but for what was recalled, until --accept-shrink says that this is right.
+but for what was recalled, until --accept-shrink says that this is right. That may be
+said while "selat sink run" has the state: then the daemon writes them.
 
 Exit code: 0 all is written, 1 a sink is not as it should be, 5 the hub cannot be
 reached, 2 the command line cannot be understood.`,
@@ -55,6 +57,11 @@ func sinkOnce(cmd *cobra.Command, names []string, accept bool, idle time.Duratio
 	if err := knownSinks(c, names); err != nil {
 		return err
 	}
+	if accept {
+		if err := c.AskAccept(cmd.Context(), names); !errors.Is(err, daemon.ErrNotRunning) {
+			return errors.Join(err, printRunning(cmd, c, names...))
+		}
+	}
 	logger, err := seatLogger(cmd)
 	if err != nil {
 		return err
@@ -78,6 +85,15 @@ func sinkOnce(cmd *cobra.Command, names []string, accept bool, idle time.Duratio
 		return err
 	}
 	return seatError(failed)
+}
+
+// printRunning tells how sinks of the running daemon stand.
+func printRunning(cmd *cobra.Command, c *sinks.Config, names ...string) error {
+	all, err := c.AskStatus(cmd.Context())
+	if err != nil {
+		return err
+	}
+	return printSinks(cmd, all, names...)
 }
 
 // printSinks tells how sinks stand, all without names.

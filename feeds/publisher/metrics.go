@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	objects, rows, refused, failures *prometheus.CounterVec
 	depth, age, success              *prometheus.GaugeVec
+	dead                             *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,6 +31,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		failures: counter("failures_total", "Readings that did not come to their end.", "feed"),
 		depth:    gauge("outbox_objects", "Objects that wait for the hub."),
 		age:      gauge("outbox_oldest_timestamp_seconds", "Since when the oldest of them waits; 0 for none."),
+		dead:     gauge("dead_letters", "Objects that the hub refused and that are set aside."),
 		success:  gauge("last_success_timestamp_seconds", "When the feed was last read to its end."),
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -344,9 +347,17 @@ func (p *Publisher) sendForever(ctx context.Context, f *Feed, kick <-chan struct
 func (p *Publisher) observe(feed string) {
 	n, oldest, err := p.store.Depth(feed)
 	state, ferr := p.store.Feed(feed)
-	if err != nil || ferr != nil {
+	dead, derr := os.ReadDir(filepath.Join(p.deadDir(), feed))
+	if err != nil || ferr != nil || derr != nil && !errors.Is(derr, fs.ErrNotExist) {
 		return
 	}
+	letters := 0
+	for _, f := range dead {
+		if strings.HasSuffix(f.Name(), receiptSuffix) {
+			letters++
+		}
+	}
+	p.metrics.dead.WithLabelValues(feed).Set(float64(letters))
 	p.metrics.depth.WithLabelValues(feed).Set(float64(n))
 	p.metrics.age.WithLabelValues(feed).Set(seconds(oldest))
 	p.metrics.success.WithLabelValues(feed).Set(seconds(state.Success))

@@ -204,6 +204,7 @@ func TestMetricsSayWhatWasReadAndSent(t *testing.T) {
 		"selat_feed_outbox_objects a":                      0,
 		"selat_feed_outbox_oldest_timestamp_seconds a":     0,
 		"selat_feed_last_success_timestamp_seconds a":      float64(k.Now().Unix()),
+		"selat_feed_dead_letters a":                        0,
 	}
 	// The sender tells once it has settled what was sent.
 	for deadline := time.Now().Add(time.Minute); !cmp.Equal(want, gathered(t, registry)) && time.Now().Before(deadline); {

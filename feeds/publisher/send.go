@@ -135,6 +135,9 @@ type Dead struct {
 	File    string              `json:"file"`
 }
 
+// receiptSuffix ends the name of the file that stands beside a refused object's.
+const receiptSuffix = ".receipt.json"
+
 func (p *Publisher) deadDir() string { return filepath.Join(p.config.State, "dead") }
 
 func (p *Publisher) setAside(feed string, it *outbox.Item, r *api.Receipt, lines []api.ObjectReceipt) error {
@@ -151,7 +154,7 @@ func (p *Publisher) setAside(feed string, it *outbox.Item, r *api.Receipt, lines
 	d := Dead{Feed: feed, ID: it.ID, Version: it.Version, Error: r.Error, Lines: lines, File: name + ".json"}
 	b, err := json.MarshalIndent(&d, "", "  ")
 	if err == nil {
-		err = errors.Join(writeFile(name+".json", it.Raw), writeFile(name+".receipt.json", append(b, '\n')))
+		err = errors.Join(writeFile(name+".json", it.Raw), writeFile(name+receiptSuffix, append(b, '\n')))
 	}
 	if err != nil {
 		return fmt.Errorf("setting %s aside: %w", it.ID, err)
@@ -183,7 +186,7 @@ func (p *Publisher) DeadLetters() ([]Dead, error) {
 }
 
 func (p *Publisher) deadLetters() ([]Dead, error) {
-	files, err := filepath.Glob(filepath.Join(p.deadDir(), "*", "*.receipt.json"))
+	files, err := filepath.Glob(filepath.Join(p.deadDir(), "*", "*"+receiptSuffix))
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +200,7 @@ func (p *Publisher) deadLetters() ([]Dead, error) {
 		if err := json.Unmarshal(b, &d); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		d.File = strings.TrimSuffix(name, ".receipt.json") + ".json"
+		d.File = strings.TrimSuffix(name, receiptSuffix) + ".json"
 		out = append(out, d)
 	}
 	return out, nil
@@ -224,7 +227,7 @@ func (p *Publisher) Retry(id string) (n int, err error) {
 		if err := p.store.Put(d.Feed, d.ID, d.Version, raw); err != nil {
 			return n, err
 		}
-		if err := errors.Join(os.Remove(d.File), os.Remove(strings.TrimSuffix(d.File, ".json")+".receipt.json")); err != nil {
+		if err := errors.Join(os.Remove(d.File), os.Remove(strings.TrimSuffix(d.File, ".json")+receiptSuffix)); err != nil {
 			return n, err
 		}
 		n++

@@ -13,6 +13,7 @@ import (
 func (d *Daemon) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /status", daemon.Answer(func(context.Context, struct{}) ([]Status, error) { return d.Status() }))
+	mux.Handle("POST /accept-shrink", daemon.Answer(func(ctx context.Context, names []string) (struct{}, error) { return struct{}{}, d.Accept(ctx, names) }))
 	mux.Handle("POST /verify", daemon.Answer(d.answerVerify))
 	return mux
 }
@@ -40,6 +41,11 @@ func (d *Daemon) answerVerify(ctx context.Context, q VerifyRequest) (*Verified, 
 func (c *Config) AskStatus(ctx context.Context) (out []Status, err error) {
 	err = daemon.Ask(ctx, c.State, http.MethodGet, "/status", nil, &out)
 	return out, err
+}
+
+// AskAccept asks it to write files that are meant to shrink.
+func (c *Config) AskAccept(ctx context.Context, names []string) error {
+	return daemon.Ask(ctx, c.State, http.MethodPost, "/accept-shrink", names, &struct{}{})
 }
 
 // AskVerify asks it to Verify, and to repair.

@@ -36,6 +36,7 @@ type Daemon struct {
 
 	hub     atomic.Pointer[client.Client] // once Run has it
 	replays chan []client.Start
+	accepts map[string]chan accept // by file
 
 	mu     sync.Mutex
 	wake   chan struct{} // closed and made anew with each change
@@ -67,7 +68,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start), accepts: map[string]chan accept{}}
 	d.met = newMetrics(o.Metrics)
 	d.allow.path = c.Allow
 	_, err := d.allow.refresh()
@@ -99,6 +100,7 @@ func (d *Daemon) open(allow *sink.Allow) error {
 				return err
 			}
 			d.files = append(d.files, o)
+			d.accepts[name] = make(chan accept)
 			if d.waits[name] = time.Duration(s.Interval); s.Interval == 0 {
 				d.waits[name] = defaultInterval
 			}
@@ -341,9 +343,23 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 		woken, urged := d.woken()
 		end := d.now().Add(d.waits[o.Name])
 		w, err := d.write(ctx, o, false)
-		for d.until(ctx, end.Sub(d.now()), urged) {
-			woken, urged = d.woken()
-			w, err = d.write(ctx, o, false)
+		paused := make(chan struct{})
+		go func() {
+			defer close(paused)
+			_ = d.wait(ctx, end.Sub(d.now()))
+		}()
+		for waiting := true; waiting; {
+			select {
+			case <-paused:
+				waiting = false
+			case <-urged:
+				woken, urged = d.woken()
+				w, err = d.write(ctx, o, false)
+			case done := <-d.accepts[o.Name]:
+				woken, urged = d.woken()
+				w, err = d.write(ctx, o, true)
+				done <- err
+			}
 		}
 		if w.Reload && len(o.Reload) > 0 || err != nil && !errors.Is(err, ErrShrink) {
 			continue
@@ -351,8 +367,38 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 		select {
 		case <-ctx.Done():
 		case <-woken:
+		case done := <-d.accepts[o.Name]:
+			_, err := d.write(ctx, o, true)
+			done <- err
 		}
 	}
+}
+
+// accept asks that a file may shrink, once, and has room for what became of it.
+type accept chan error
+
+// Accept has a Run that is under way write files that are meant to shrink.
+func (d *Daemon) Accept(ctx context.Context, names []string) error {
+	for _, name := range names {
+		to, done := d.accepts[name], make(accept, 1)
+		if to == nil {
+			return fmt.Errorf("sink %s is no file that could shrink", name)
+		}
+		select {
+		case to <- done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {

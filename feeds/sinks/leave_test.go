@@ -362,6 +362,38 @@ func TestAReloadWaitsForItsTimeAndTheFileDoesNot(t *testing.T) {
 	}
 }
 
+func TestARunningDaemonLetsAFileShrinkWhenItIsToldTo(t *testing.T) {
+	s := newSite(t, "sinks: {domains: {format: list, path: domains.txt, exposure: organization, interval: 10ms}}\n")
+	var all, gone [][]byte
+	for n := range 40 {
+		all = append(all, indicator(n, 1, stix.Green))
+		if n < 30 {
+			gone = append(gone, []byte(strings.Replace(string(indicator(n, 2, stix.Green)), `"pattern_type"`, `"revoked":true,"pattern_type"`, 1)))
+		}
+	}
+	s.publish("asean", all...)
+	s.once()
+	d := s.daemon()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx, s.again("my/sensor")) }()
+	s.publish("asean", gone...)
+	await(t, "the guard holds the file", func() bool {
+		all, err := d.Status()
+		return err == nil && all[0].Written.Guarded
+	})
+	if err := d.Accept(t.Context(), []string{"nothing"}); err == nil {
+		t.Error("it takes any name")
+	}
+	await(t, "it has shrunk", func() bool {
+		must(t, d.Accept(t.Context(), []string{"domains"})) // some may have come since
+		return count(t, filepath.Join(s.dir, "domains.txt")) == 10
+	})
+	cancel()
+	must(t, <-ended)
+	must(t, d.Close())
+}
+
 func TestWhatMayNotBeSeenAnyMoreLeavesAFileLongBeforeItsInterval(t *testing.T) {
 	s := newSite(t, "sinks: {domains: {format: list, path: domains.txt, exposure: community, interval: 24h, shrink_percent: 100, reload: 'true'}}\n")
 	s.publish("asean", indicator(1, 1, stix.Green), indicator(2, 1, stix.Green), indicator(3, 1, stix.Green))

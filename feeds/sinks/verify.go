@@ -68,7 +68,7 @@ func (v *Verified) Equal() bool {
 
 // Verify compares what is held with what the hub lists for this seat, stream by
 // stream. It may run while objects come and go. It has in memory the names of what
-// one stream holds, some 150 bytes each.
+// one stream holds, some 400 bytes for each object.
 func (d *Daemon) Verify(ctx context.Context, hub *client.Client) (*Verified, error) {
 	// What is acknowledged by now is in the state when that is read, and what is in
 	// the state by now is listed by the hub when that is asked: so whatever happens
