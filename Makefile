@@ -9,16 +9,18 @@ export PATH := $(TOOLS):$(PATH)
 # The program is built without cgo, and tested as it is built.
 export CGO_ENABLED := 0
 
-# How long `make fuzz` runs each target; how often `make crash` kills the hub.
-FUZZTIME ?= 10s
-CYCLES   ?= 100
+# How long `make fuzz` runs each target; how often `make crash` kills the hub; how
+# many histories of feeds and sinks `make histories` runs.
+FUZZTIME  ?= 10s
+CYCLES    ?= 100
+HISTORIES ?= 200
 
 # Packages with goroutines of their own, which the race detector is for: whole
 # programs (cmd, ops/demo) run these. What only takes long there, and races no more
 # than the rest, is left out (-short).
 RACE ?= ./broker ./broker/catalog ./broker/client ./feeds/daemon ./feeds/fetch ./feeds/lookup ./feeds/outbox ./feeds/publisher ./feeds/sink ./feeds/sinks ./feeds/taxii/... ./ops
 
-.PHONY: build demo test race lint vuln fuzz crash bench tools clean
+.PHONY: build demo test race lint vuln fuzz crash histories bench tools clean
 
 build:
 	go build -trimpath -o bin/selat ./cmd/selat
@@ -50,6 +52,11 @@ fuzz:
 # kill -9 under load; the tests run a short form of it.
 crash:
 	SELAT_CRASH_CYCLES=$(CYCLES) go test -count=1 -run "WhenTheHubIsKilled" ./broker -timeout 60m -v
+
+# What goes in and out, with daemons killed and lines cut; the tests run a few.
+histories:
+	SELAT_HISTORIES=$(HISTORIES) SELAT_HISTORY_ROWS=1000 go test -count=1 -run "WhateverHappens" ./feeds -timeout 120m -v
+	SELAT_OUTBOX_HISTORIES=$(HISTORIES) go test -count=1 -run "RealHub" ./feeds/outbox -timeout 60m -v
 
 bench: build
 	bin/selat bench accept

@@ -205,7 +205,7 @@ func (h *Hub) close() error {
 		errs = append(errs, h.index.Close())
 	}
 	if h.lock != nil {
-		errs = append(errs, h.lock.Close())
+		errs = append(errs, h.unlockData())
 	}
 	return errors.Join(errs...)
 }

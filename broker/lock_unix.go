@@ -3,6 +3,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -23,6 +24,12 @@ func (h *Hub) lockData() error {
 	}
 	h.lock = f
 	return nil
+}
+
+// unlockData gives the folder free. It does not leave that to the closing of the
+// file, which a process that is being started at this moment has open too.
+func (h *Hub) unlockData() error {
+	return errors.Join(syscall.Flock(int(h.lock.Fd()), syscall.LOCK_UN), h.lock.Close())
 }
 
 // freeBytes is what an unprivileged process may still write beside path.

@@ -582,7 +582,7 @@ func (h *history) awaitFiles() {
 		}
 		select {
 		case <-end:
-			h.t.Fatalf("the seat holds up to %s at %s\n%s\n%s", h.ceiling, h.now, strings.Join(wrong, "\n"), h.sink.end(syscall.SIGABRT))
+			h.t.Fatalf("the seat holds up to %s at %s\n%s\n%s", h.ceiling, h.now, strings.Join(wrong, "\n"), h.sink.abandon())
 		case <-time.After(20 * time.Millisecond):
 		}
 		h.now = h.now.Add(time.Second)

@@ -189,9 +189,9 @@ func (d *daemon) rested(n int) error {
 		select {
 		case <-d.rests:
 		case <-d.read:
-			return fmt.Errorf("the daemon ended:\n%s", d.end(syscall.SIGKILL))
+			return fmt.Errorf("the daemon ended:\n%s", d.abandon())
 		case <-time.After(patience):
-			return fmt.Errorf("the daemon reads no feed:\n%s", d.end(syscall.SIGKILL))
+			return fmt.Errorf("the daemon reads no feed:\n%s", d.abandon())
 		}
 	}
 	return nil
@@ -207,6 +207,12 @@ func (d *daemon) end(by syscall.Signal) string {
 		return ""
 	}
 	return fmt.Sprintf("%s\n%v, %v", d.stderr.Bytes(), killed, ended)
+}
+
+// abandon ends it and returns all that it said.
+func (d *daemon) abandon() string {
+	d.end(syscall.SIGKILL)
+	return d.stderr.String()
 }
 
 // patience only ends a test that hangs.

@@ -57,8 +57,9 @@ type SubscribeOptions struct {
 	OnNarrowed func(ctx context.Context, o api.RecallOrder) error
 	// Flush, when set, is called before what the handler took is recorded and
 	// acknowledged, once for many objects: a handler that only gathers has written
-	// by then, and has again what it had not when its process died. It may be called while the handler has the next object. An error ends
-	// Subscribe, and what it was about comes again.
+	// by then, and has again what it had not when its process died. It may be
+	// called while the handler has the next object. An error ends Subscribe, and
+	// what it was about comes again.
 	Flush func() error
 	// Idle, when set, makes Subscribe return nil once it is connected, nothing
 	// was delivered for this long, and nothing is waiting.

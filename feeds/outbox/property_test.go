@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -31,6 +32,8 @@ type world struct {
 	live map[string]int       // what must be on the hub, unrevoked
 
 	hub map[string]map[string][]byte // id, version: bytes
+	// real, if there is one, is given all that the model of it is given.
+	real *member
 }
 
 func (w *world) open() {
@@ -54,8 +57,9 @@ func (w *world) crash() {
 func draft(key string, content int) source.Draft {
 	id := stix.StableID("test/outbox", "indicator", key)
 	return source.Draft{ID: id, Build: func(v source.Version) ([]byte, error) {
-		return fmt.Appendf(nil, `{"type":"indicator","id":%q,"created":%q,"modified":%q,"name":"%s %d"}`, id,
-			v.Created.UTC().Format(stampFormat), v.Modified.UTC().Format(stampFormat), key, content), nil
+		created := v.Created.UTC().Format(stampFormat)
+		return fmt.Appendf(nil, `{"type":"indicator","spec_version":"2.1","id":%q,"created":%q,"modified":%q,"pattern":"[domain-name:value = '%s.example']","pattern_type":"stix","valid_from":%q,"object_marking_refs":[%q],"name":"%s %d"}`, id,
+			created, v.Modified.UTC().Format(stampFormat), key, created, stix.Clear.MarkingID(), key, content), nil
 	}}
 }
 
@@ -144,6 +148,7 @@ func (w *world) send(most int, lost bool) {
 		}
 		of[it.Version] = it.Raw
 	}
+	w.real.submit(w.t, items)
 	if lost {
 		w.crash()
 		return
@@ -164,7 +169,14 @@ func (w *world) check() {
 		w.send(100, false)
 	}
 	got, want := []string{}, []string{}
-	for _, versions := range w.hub {
+	hub := w.hub
+	if w.real != nil {
+		hub = w.real.held(w.t)
+		if !reflect.DeepEqual(hub, w.hub) {
+			w.t.Fatalf("the hub holds %q, and was given %q", hub, w.hub)
+		}
+	}
+	for _, versions := range hub {
 		raw := versions[slices.Max(slices.Collect(maps.Keys(versions)))]
 		if !bytes.Contains(raw, []byte(`"revoked":true`)) {
 			_, name, _ := bytes.Cut(raw, []byte(`"name":`))
@@ -182,54 +194,57 @@ func (w *world) check() {
 }
 
 func TestTheHubHoldsWhatTheHistorySaysWhateverCrashes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := &world{t: t, fs: vfs.NewCrashableMem(), clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-			list: map[string]int{}, left: map[string]time.Time{}, live: map[string]int{}, hub: map[string]map[string][]byte{},
-			rules: Rules{Whole: true, Grace: time.Duration(rapid.IntRange(0, 3).Draw(t, "grace")) * time.Hour}}
-		w.open()
-		defer func() {
-			if err := w.store.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}()
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			w.clock = w.clock.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
-			k := fmt.Sprintf("row%d", rapid.IntRange(0, 7).Draw(t, "row"))
-			switch rapid.IntRange(0, 5).Draw(t, "step") {
-			case 0:
-				w.list[k] = rapid.IntRange(0, 3).Draw(t, "content")
-			case 1:
-				delete(w.list, k)
-			case 2:
-				w.read(-1, false)
-			case 3:
-				w.read(rapid.IntRange(0, 8).Draw(t, "stop"), rapid.Bool().Draw(t, "crash"))
-			case 4:
-				w.send(rapid.IntRange(1, 5).Draw(t, "most"), rapid.Bool().Draw(t, "lost"))
-			case 5:
-				w.crash()
-			}
-		}
-		w.check()
-		// Read again, nothing is new but what ends its grace.
-		w.read(-1, false)
-		w.check()
-		r, err := w.store.Begin("f", w.rules)
-		if err != nil {
+	rapid.Check(t, func(t *rapid.T) { history(t, nil) })
+}
+
+// history is one, of a feed of eight rows.
+func history(t *rapid.T, real *member) {
+	w := &world{t: t, fs: vfs.NewCrashableMem(), clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), real: real,
+		list: map[string]int{}, left: map[string]time.Time{}, live: map[string]int{}, hub: map[string]map[string][]byte{},
+		rules: Rules{Whole: true, Grace: time.Duration(rapid.IntRange(0, 3).Draw(t, "grace")) * time.Hour}}
+	w.open()
+	defer func() {
+		if err := w.store.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for k, c := range w.list {
-			if err := r.Row(source.Row{Key: k, Objects: []source.Draft{draft(k, c)}}); err != nil {
-				t.Fatal(err)
-			}
+	}()
+	for range rapid.IntRange(1, 30).Draw(t, "steps") {
+		w.clock = w.clock.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+		k := fmt.Sprintf("row%d", rapid.IntRange(0, 7).Draw(t, "row"))
+		switch rapid.IntRange(0, 5).Draw(t, "step") {
+		case 0:
+			w.list[k] = rapid.IntRange(0, 3).Draw(t, "content")
+		case 1:
+			delete(w.list, k)
+		case 2:
+			w.read(-1, false)
+		case 3:
+			w.read(rapid.IntRange(0, 8).Draw(t, "stop"), rapid.Bool().Draw(t, "crash"))
+		case 4:
+			w.send(rapid.IntRange(1, 5).Draw(t, "most"), rapid.Bool().Draw(t, "lost"))
+		case 5:
+			w.crash()
 		}
-		if err := r.Complete(nil); err != nil {
+	}
+	w.check()
+	// Read again, nothing is new but what ends its grace.
+	w.read(-1, false)
+	w.check()
+	r, err := w.store.Begin("f", w.rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, c := range w.list {
+		if err := r.Row(source.Row{Key: k, Objects: []source.Draft{draft(k, c)}}); err != nil {
 			t.Fatal(err)
 		}
-		if r.New+r.Changed != 0 {
-			t.Fatalf("the same list made %d new and %d changed", r.New, r.Changed)
-		}
-	})
+	}
+	if err := r.Complete(nil); err != nil {
+		t.Fatal(err)
+	}
+	if r.New+r.Changed != 0 {
+		t.Fatalf("the same list made %d new and %d changed", r.New, r.Changed)
+	}
 }
 
 func TestAListThatShrinksTooMuchRevokesNothingUntilAccepted(t *testing.T) {
