@@ -18,7 +18,7 @@ func newSinkRunCmd() *cobra.Command {
 		Use:   "run",
 		Short: "Receive, and keep every sink as it should be, until ended",
 		Long: `Receives what comes and writes each sink when what it shows changes, until SIGINT
-or SIGTERM. It waits for a hub that does not answer.`,
+or SIGTERM. It waits for a hub that does not answer; what is over leaves meanwhile.`,
 		Args: arguments(),
 		RunE: runSinks,
 	}

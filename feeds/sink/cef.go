@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/selat-hub/selat/stix"
 	"github.com/selat-hub/selat/stix/pattern"
 )
 
@@ -35,7 +36,7 @@ func newCEF(s Settings) cef {
 // lines are one for each value that settles the entry, or one without. An
 // observation is told too: it is an event, and no order to block.
 func (c cef) lines(e Event) []string {
-	name, severity, confidence := e.Entry.Type, 5, ""
+	name, severity, confidence := e.objectType(), 5, ""
 	var all []value
 	if v, reason := judge(e.Entry); reason == "" {
 		name, all = v.title(), v.values
@@ -45,9 +46,13 @@ func (c cef) lines(e Event) []string {
 		}
 	}
 	head := fmt.Sprintf("CEF:0|%s|%s|1.0|%s|%s|%d|rt=%d", cefHead(c.vendor), cefHead(c.product),
-		cefHead(e.Entry.Type+"."+string(e.Kind)), cefHead(name), severity, e.At.UnixMilli())
-	tail := fmt.Sprintf(" cs1Label=tlp cs1=%s cs2Label=stixId cs2=%s%s cs3Label=origin cs3=%s externalId=%s",
-		strings.TrimPrefix(tlp(e.Entry.Level), "TLP:"), cefText(e.Entry.ID), confidence, cefText(e.Entry.Origin), cefText(e.Key))
+		cefHead(e.objectType()+"."+string(e.Kind)), cefHead(name), severity, e.At.UnixMilli())
+	tail := ""
+	if e.Entry.Level != stix.NoLevel {
+		tail = " cs1Label=tlp cs1=" + strings.TrimPrefix(tlp(e.Entry.Level), "TLP:")
+	}
+	tail += fmt.Sprintf(" cs2Label=stixId cs2=%s%s cs3Label=origin cs3=%s externalId=%s",
+		cefText(e.Entry.ID), confidence, cefText(e.Entry.Origin), cefText(e.Key))
 	if len(all) == 0 {
 		return []string{head + tail}
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/selat-hub/selat/stix"
@@ -80,8 +81,17 @@ const (
 	Updated  EventKind = "updated"
 	Revoked  EventKind = "revoked"
 	Expired  EventKind = "expired"
-	Recalled EventKind = "recalled" // Entry has no Object
+	Recalled EventKind = "recalled" // Entry has an ID and an Origin, and no more
 )
+
+// objectType is the type of the entry, if need be as its id has it.
+func (e *Event) objectType() string {
+	if e.Entry.Type != "" {
+		return e.Entry.Type
+	}
+	t, _, _ := strings.Cut(e.Entry.ID, "--")
+	return t
+}
 
 // Stream is a sink that is told of events: a SIEM, a webhook. Each event is told
 // at least once, in order.

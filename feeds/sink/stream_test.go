@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -320,13 +319,14 @@ func TestAWebhookIsRefusedWithoutASafeSecretOrPlace(t *testing.T) {
 }
 
 func TestARecalledEventTellsWhatIsKnown(t *testing.T) {
-	e := domainEntry(1, "bad.example")
-	e.Object = nil
-	body, err := webhookBody(Event{Kind: Recalled, Entry: e, At: noon, Key: "k"})
-	if err != nil || bytes.Contains(body, []byte("object")) || !bytes.HasSuffix(body, []byte(`"tlp":"green"}`)) {
+	e := Event{Kind: Recalled, Entry: Entry{ID: domainEntry(1, "bad.example").ID, Origin: "sg"}, At: noon, Key: "k"}
+	body, err := webhookBody(e)
+	want := `{"key":"k","kind":"recalled","at":"2026-08-20T12:00:00Z","origin":"sg","id":"` + e.Entry.ID + `","type":"indicator"}`
+	if err != nil || string(body) != want {
 		t.Errorf("%v %s", err, body)
 	}
-	if lines := newCEF(Settings{}).lines(Event{Kind: Recalled, Entry: e, At: noon}); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprintf("cs2=%s", e.ID)) {
+	want = "CEF:0|Selat|hub|1.0|indicator.recalled|indicator|5|rt=1787227200000 cs2Label=stixId cs2=" + e.Entry.ID + " cs3Label=origin cs3=sg externalId=k"
+	if lines := newCEF(Settings{}).lines(e); len(lines) != 1 || lines[0] != want {
 		t.Errorf("%q", lines)
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/selat-hub/selat/stix"
 )
 
 var webhookFormat = Format{
@@ -147,8 +149,13 @@ func (h *webhook) deliver(ctx context.Context, e Event) error {
 	}
 }
 
-// webhookBody has the object's bytes in it as they were published.
+// webhookBody has the object's bytes in it as they were published, and leaves out
+// what is not known of one that was recalled.
 func webhookBody(e Event) ([]byte, error) {
+	level := ""
+	if e.Entry.Level != stix.NoLevel {
+		level = e.Entry.Level.String()
+	}
 	head, err := json.Marshal(struct {
 		Key      string    `json:"key"`
 		Kind     EventKind `json:"kind"`
@@ -157,9 +164,9 @@ func webhookBody(e Event) ([]byte, error) {
 		ID       string    `json:"id"`
 		Type     string    `json:"type"`
 		Version  string    `json:"version,omitempty"`
-		Audience string    `json:"audience"`
-		TLP      string    `json:"tlp"`
-	}{e.Key, e.Kind, e.At.UTC(), e.Entry.Origin, e.Entry.ID, e.Entry.Type, e.Entry.Version, e.Entry.Audience, e.Entry.Level.String()})
+		Audience string    `json:"audience,omitempty"`
+		TLP      string    `json:"tlp,omitempty"`
+	}{e.Key, e.Kind, e.At.UTC(), e.Entry.Origin, e.Entry.ID, e.objectType(), e.Entry.Version, e.Entry.Audience, level})
 	if err != nil {
 		return nil, fmt.Errorf("writing the event: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -22,7 +21,7 @@ type Config struct {
 	Credentials string `yaml:"credentials"`
 	Hub         string `yaml:"hub"`
 	State       string `yaml:"state"`
-	// Allow is a list of what is never blocked.
+	// Allow is a list of what is never blocked. It is read again when it changes.
 	Allow string `yaml:"allow"`
 	// Since is where the very first start begins; empty is everything.
 	Since string `yaml:"since"`
@@ -48,8 +47,8 @@ type Sink struct {
 	Interval daemon.Duration `yaml:"interval"`
 	Shrink   *int            `yaml:"shrink_percent"`
 	Mode     string          `yaml:"mode"`
-	Check    *string         `yaml:"check"`
-	Reload   string          `yaml:"reload"`
+	Check    *Command        `yaml:"check"`
+	Reload   Command         `yaml:"reload"`
 
 	format sink.Format
 	mode   fs.FileMode
@@ -164,11 +163,13 @@ const defaultShrink = 50
 
 // output makes a sink that is a file or folder.
 func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
-	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: strings.Fields(s.Reload)}
+	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: s.Reload, allow: allow}
 	if s.Shrink != nil {
 		o.Shrink = *s.Shrink
 	}
-	o.Check = s.check()
+	if o.Check, err = s.check(); err != nil {
+		return nil, fmt.Errorf("sinks.%s: %w", s.Name, err)
+	}
 	settings := sink.Settings{Options: s.Options, Allow: allow, Path: s.Path}
 	if s.format.File != nil {
 		o.File, err = s.format.File(settings)
@@ -183,29 +184,16 @@ func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
 
 // check is the command that the configuration names; without one the format's own,
 // if that is installed here.
-func (s *Sink) check() []string {
+func (s *Sink) check() (Command, error) {
 	if s.Check != nil {
-		return strings.Fields(*s.Check)
+		return *s.Check, nil
 	}
-	own := strings.Fields(s.format.Check)
-	if len(own) == 0 {
-		return nil
+	own, err := split(s.format.Check)
+	if err != nil || len(own) == 0 {
+		return nil, err
 	}
 	if _, err := exec.LookPath(own[0]); err != nil {
-		return nil
-	}
-	return own
-}
-
-// readAllow reads the allow-list, nil if there is none.
-func (c *Config) readAllow() (*sink.Allow, error) {
-	if c.Allow == "" {
 		return nil, nil
 	}
-	f, err := os.Open(c.Allow)
-	if err != nil {
-		return nil, fmt.Errorf("reading the allow-list: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	return sink.ReadAllow(f)
+	return own, nil
 }

@@ -24,8 +24,10 @@ import (
 // Daemon is a subscriber with its sinks.
 type Daemon struct {
 	config *Config
+	allow  allowList
 	log    *slog.Logger
 	now    func() time.Time
+	wait   func(context.Context, time.Duration) error
 	state  *State
 	files  []*Output
 	waits  map[string]time.Duration // least time between two writes, by sink
@@ -44,7 +46,9 @@ type Daemon struct {
 // Options of a daemon; the zero value is good.
 type Options struct {
 	Logger *slog.Logger
-	Now    func() time.Time
+	// Now and Wait replace the clock in tests.
+	Now  func() time.Time
+	Wait func(context.Context, time.Duration) error
 	// Metrics takes what is measured; nil measures nothing.
 	Metrics prometheus.Registerer
 }
@@ -57,12 +61,16 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
-	allow, err := c.readAllow()
+	d.allow.path = c.Allow
+	_, err := d.allow.refresh()
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +81,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if d.state, err = OpenState(objects, nil, d.changed); err != nil {
 		return nil, err
 	}
-	if err := d.open(allow); err != nil {
+	if err := d.open(d.allow.current()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -198,6 +206,7 @@ func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duratio
 
 // writeAll writes and tells what Once says.
 func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) error {
+	d.lookAtAllowList()
 	if _, err := d.state.Due(d.now()); err != nil {
 		return err
 	}
@@ -235,6 +244,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			}
 			return err
 		},
+		OnNarrowed: func(_ context.Context, o api.RecallOrder) error { return d.state.Narrow(&o, d.now()) },
 	}
 	var err error
 	if options.Since, err = d.state.begin(d.config.Since, d.now()); err != nil {
@@ -262,6 +272,7 @@ func (d *Daemon) timers(ctx context.Context) {
 	var stripped time.Time
 	for ctx.Err() == nil {
 		woken, _ := d.woken()
+		d.lookAtAllowList()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
@@ -274,13 +285,39 @@ func (d *Daemon) timers(ctx context.Context) {
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(d.now()), time.Millisecond))
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-woken:
-		case <-t.C:
+		d.until(ctx, wait, woken)
+	}
+}
+
+// until waits so long, or until woken: then it reports true.
+func (d *Daemon) until(ctx context.Context, pause time.Duration, woken <-chan struct{}) (wasWoken bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if d.wait(ctx, pause) == nil {
+			cancel()
 		}
-		t.Stop()
+	}()
+	select {
+	case <-ctx.Done():
+	case <-woken:
+		wasWoken = true
+		cancel()
+	}
+	<-done
+	return wasWoken
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
 	}
 }
 
@@ -301,17 +338,11 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 	o.ReloadEvery = d.waits[o.Name]
 	for ctx.Err() == nil {
 		woken, urged := d.woken()
+		end := d.now().Add(d.waits[o.Name])
 		w, err := d.write(ctx, o, false)
-		for pause := time.After(d.waits[o.Name]); pause != nil; {
-			select {
-			case <-ctx.Done():
-				return
-			case <-pause:
-				pause = nil
-			case <-urged:
-				woken, urged = d.woken()
-				w, err = d.write(ctx, o, false)
-			}
+		for d.until(ctx, end.Sub(d.now()), urged) {
+			woken, urged = d.woken()
+			w, err = d.write(ctx, o, false)
 		}
 		if w.Reload && len(o.Reload) > 0 || err != nil && !errors.Is(err, ErrShrink) {
 			continue
@@ -324,6 +355,9 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 }
 
 func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {
+	if err := d.config.Sinks[o.Name].follow(o, d.allow.current()); err != nil {
+		return Written{}, err
+	}
 	w, err := d.state.Write(ctx, o, d.now(), accept)
 	if ctx.Err() != nil {
 		return w, ctx.Err()
@@ -365,12 +399,9 @@ func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 			continue
 		}
 		d.met.failures.WithLabelValues(name).Inc()
-		t := time.NewTimer(retryAfter)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
+		if d.wait(ctx, retryAfter) != nil {
+			return
 		}
-		t.Stop()
 	}
 }
 

@@ -28,8 +28,8 @@ type Output struct {
 	File   sink.File
 	Folder sink.Folder
 	Mode   fs.FileMode
-	// Check and Reload are commands, {} being the path; none if empty.
-	Check, Reload []string
+	// Check and Reload have the path where {} is; none if empty.
+	Check, Reload Command
 	// Shrink is how many percent of its lines a file may lose at once; what is
 	// recalled does not count. 100 allows all.
 	Shrink int
@@ -37,6 +37,7 @@ type Output struct {
 	// ReloadEvery is the least time between two reloads, none if zero.
 	ReloadEvery time.Duration
 
+	allow   *sink.Allow
 	written bool // since it was made: its format or its settings may be others
 }
 
@@ -181,9 +182,10 @@ func exists(path string) bool {
 func (s *State) digest(r reader, o *Output, now time.Time, withheld map[string]int) (string, error) {
 	var failed error
 	sum := sha256.New()
+	sum.Write(o.allow.Digest())
 	for c := range s.Current(r, &o.View, now, withheld, &failed) {
 		sum.Write(c.key)
-		sum.Write([]byte{'\n'})
+		sum.Write([]byte{'\n', byte(c.Level)}) // which a narrowing raises
 		object := sha256.Sum256(c.Object)
 		sum.Write(object[:])
 	}

@@ -42,6 +42,7 @@ type thing struct {
 	revoked     bool
 	audience    string
 	level       stix.Level
+	narrowed    bool // a stricter version follows it, whose level it has
 }
 
 func (x thing) domain() string { return fmt.Sprintf("o%dv%d.example", x.id, x.version) }
@@ -129,8 +130,8 @@ func linesIn(t failer, path string) []string {
 }
 
 // Whatever is added, changed, revoked, over, narrowed or recalled, in whatever
-// order, and wherever the daemon is killed: each file is what a pure function of
-// the history says.
+// order, wherever the daemon is killed and whatever comes again after its
+// connection was cut: each file is what a pure function of the history says.
 func TestAFileIsWhatTheHistorySays(t *testing.T) {
 	base := t.TempDir()
 	n := 0
@@ -180,8 +181,10 @@ type history struct {
 	things map[string]thing // by place: one version has one form
 	held   []thing
 	gone   []thing
-	unsure []thing // handled and not flushed: they come again after a kill
 	orders []api.RecallOrder
+	// Handled, and the hub may not know: they come again after a kill or a cut.
+	unsure  []thing
+	ordered []api.RecallOrder
 }
 
 func (h *history) open() {
@@ -194,21 +197,27 @@ func (h *history) clock() time.Time { return epoch.Add(h.now) }
 
 func (h *history) run(steps int) {
 	for range steps {
-		switch rapid.IntRange(0, 10).Draw(h.t, "step") {
+		switch rapid.IntRange(0, 13).Draw(h.t, "step") {
 		case 0, 1, 2, 3:
 			h.deliver(h.draw())
 		case 4:
 			h.recall()
 		case 5:
+			h.narrow()
+		case 6:
 			h.now += time.Duration(rapid.IntRange(0, 50).Draw(h.t, "hours")) * time.Hour
 			if h.latest = max(h.latest, h.now); rapid.IntRange(0, 3).Draw(h.t, "set back") == 0 {
 				h.now = max(h.latest-23*time.Hour, 0) // less than the bytes of what ended are kept
 			}
-		case 6:
-			h.kill()
 		case 7:
-			h.flush()
+			h.kill()
 		case 8:
+			h.cut()
+		case 9:
+			h.acknowledge()
+		case 10:
+			h.flush()
+		case 11:
 			_, err := h.state.Strip(h.clock())
 			must(h.t, err)
 		default:
@@ -256,15 +265,35 @@ func (h *history) deliver(x thing) {
 		}
 	}
 	must(h.t, h.state.Put(d, h.clock()))
+	h.held = slices.DeleteFunc(h.held, func(y thing) bool { return y.narrowed && y.id == x.id && y.version < x.version })
 	if !slices.Contains(h.held, x) {
 		h.held = append(h.held, x)
 	}
 	h.unsure = append(h.unsure, x)
 }
 
-func (h *history) flush() {
-	must(h.t, h.state.Flush())
+func (h *history) flush() { must(h.t, h.state.Flush()) }
+
+// acknowledge reaches the hub: what was handled does not come again.
+func (h *history) acknowledge() {
+	h.flush()
+	h.unsure, h.ordered = nil, nil
+}
+
+// cut loses acknowledgements, so that what was handled and written comes again, in
+// any order.
+func (h *history) cut() {
+	for _, o := range h.ordered {
+		h.order(o)
+	}
+	if len(h.unsure) == 0 {
+		return
+	}
+	again := rapid.Permutation(h.unsure).Draw(h.t, "again")
 	h.unsure = nil
+	for _, x := range again {
+		h.deliver(x)
+	}
 }
 
 func (h *history) recall() {
@@ -281,17 +310,59 @@ func (h *history) recall() {
 	case 2:
 		o.Audience = x.audience
 	}
-	_, err := h.state.Recall(&o, h.clock())
-	must(h.t, err)
-	h.orders = append(h.orders, o)
-	h.unsure = nil // an order is on disk with all before it
-	h.held = slices.DeleteFunc(h.held, func(x thing) bool {
-		covered := client.Covers(&o, x.delivery())
-		if covered && o.Before == "" && (o.Version != "" || o.Audience != "") {
-			h.gone = append(h.gone, x)
+	h.arrive(o)
+}
+
+// narrow has a stricter version stored, which may come here or not: what is less
+// strict and earlier keeps to its level then.
+func (h *history) narrow() {
+	if len(h.held) == 0 {
+		return
+	}
+	x := rapid.SampledFrom(h.held).Draw(h.t, "narrowed")
+	name := fmt.Sprint(x.id, x.version+1)
+	y, known := h.things[name]
+	if !known {
+		y = x
+		y.version, y.level, y.narrowed = x.version+1, rapid.SampledFrom(stix.Levels[:4]).Draw(h.t, "level"), false
+		h.things[name] = y
+	}
+	y.audience = x.audience
+	for _, level := range stix.Levels[:4] {
+		if level < y.level {
+			h.arrive(api.RecallOrder{Recall: fmt.Sprint(len(h.orders)), Origin: "sg", ID: x.stix(), Before: y.modified(), Level: level, Unless: y.level})
 		}
-		return covered
-	})
+	}
+	if rapid.Bool().Draw(h.t, "comes") {
+		h.deliver(y)
+	}
+}
+
+func (h *history) arrive(o api.RecallOrder) {
+	h.orders, h.ordered = append(h.orders, o), append(h.ordered, o)
+	h.order(o)
+}
+
+// order carries an order out, as often as it comes.
+func (h *history) order(o api.RecallOrder) {
+	covered := func(x thing) bool { return client.Covers(&o, x.delivery()) }
+	if o.Unless == stix.NoLevel {
+		_, err := h.state.Recall(&o, h.clock())
+		must(h.t, err)
+		h.held = slices.DeleteFunc(h.held, func(x thing) bool {
+			if covered(x) && o.Before == "" && (o.Version != "" || o.Audience != "") {
+				h.gone = append(h.gone, x)
+			}
+			return x.narrowed && x.stix() == o.ID || covered(x)
+		})
+		return
+	}
+	must(h.t, h.state.Narrow(&o, h.clock()))
+	for i, x := range h.held {
+		if covered(x) {
+			h.held[i].narrowed, h.held[i].level = true, max(x.level, o.Unless)
+		}
+	}
 }
 
 // kill loses what was not synced, and what was not acknowledged comes again.
@@ -303,11 +374,7 @@ func (h *history) kill() {
 	for i, o := range h.outputs {
 		h.outputs[i] = output(h.t, filepath.Dir(o.Path), o.Name, o.View.Outlet, o.Shrink)
 	}
-	again := h.unsure
-	h.unsure = nil
-	for _, x := range again {
-		h.deliver(x)
-	}
+	h.cut()
 }
 
 // write writes every file. What was recalled is in none, whatever its guard holds

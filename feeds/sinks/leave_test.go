@@ -60,6 +60,13 @@ func order(o api.RecallOrder) step {
 	}
 }
 
+func narrowed(o api.RecallOrder) step {
+	return func(t *testing.T, s *sinks.State, _ *teller, now *time.Time) {
+		o.Origin = "sg"
+		must(t, s.Narrow(&o, *now))
+	}
+}
+
 func away(_ *testing.T, _ *sinks.State, r *teller, _ *time.Time)  { r.away = true }
 func again(_ *testing.T, _ *sinks.State, r *teller, _ *time.Time) { r.away = false }
 
@@ -82,6 +89,7 @@ func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
 	}
 	revoked := func(version int) thing { x := public(version); x.revoked = true; return x }
 	amber := thing{id: 1, version: 2, audience: "asean", level: stix.Amber}
+	toAmber := api.RecallOrder{ID: amber.stix(), Before: amber.modified(), Level: stix.Clear, Unless: stix.Amber}
 	drill := thing{id: 1, version: 9, audience: policy.Drill, level: stix.Clear}
 	for name, c := range map[string]struct {
 		steps []step
@@ -112,6 +120,12 @@ func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
 			[]step{receive(public(1)), later(48 * time.Hour), strip, receive(thing{id: 1, version: 2, audience: "region", level: stix.Clear}),
 				order(api.RecallOrder{ID: public(1).stix(), Version: public(2).modified()})},
 			[]string{"created o1v1.example", "expired o1v1.example", "created o1v2.example", "recalled"}},
+		"one that is narrowed leaves before its stricter version comes, and not twice": {
+			[]step{receive(public(1)), narrowed(toAmber), order(api.RecallOrder{ID: amber.stix(), Version: amber.modified()})},
+			[]string{"created o1v1.example", "recalled"}},
+		"and does not come back when the stricter version is recalled": {
+			[]step{receive(public(1)), narrowed(toAmber), receive(amber), order(api.RecallOrder{ID: amber.stix(), Version: amber.modified()})},
+			[]string{"created o1v1.example", "recalled"}},
 		"one that was recalled before it was told is never told": {
 			[]step{away, receive(public(1)), order(api.RecallOrder{ID: public(1).stix()}), again},
 			[]string{"recalled"}},
@@ -223,6 +237,25 @@ func TestTheShrinkGuardHoldsBackWhatLeftByItself(t *testing.T) {
 				t.Errorf("accepted: %v, %d lines", err, shows(t, o))
 			}
 		})
+	}
+}
+
+func TestANarrowedVersionCountsForWhoMayKeepItUntilTheStricterOneGoes(t *testing.T) {
+	s, o := listOf(t, 3, nil, nil)
+	o.View.Outlet.Exposure = policy.ExposeClients
+	amber := thing{id: 1, version: 2, audience: "asean", level: stix.Amber}
+	must(t, s.Narrow(&api.RecallOrder{Origin: "sg", ID: amber.stix(), Before: amber.modified(), Level: stix.Clear, Unless: stix.Amber}, epoch))
+	_, err := s.Write(t.Context(), o, epoch, false)
+	must(t, err)
+	if got := shows(t, o); got != 3 {
+		t.Errorf("narrowed: %d lines, not 3", got)
+	}
+	_, err = s.Recall(&api.RecallOrder{Origin: "sg", ID: amber.stix(), Version: amber.modified(), Level: stix.Amber}, epoch)
+	must(t, err)
+	_, err = s.Write(t.Context(), o, epoch, false)
+	must(t, err)
+	if got := shows(t, o); got != 2 {
+		t.Errorf("recalled before it came: %d lines, not 2", got)
 	}
 }
 

@@ -81,7 +81,13 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 		if urgent, err = s.stricter(s.db, &h); err != nil {
 			return false, err
 		}
-		return urgent, b.Set(h.key(), value, nil)
+		err = s.eachHeld(b, h.Origin, h.ID, func(key []byte, was *Held, _ []byte) error {
+			if !was.Narrowed || was.instant() >= h.instant() {
+				return nil
+			}
+			return b.Delete(key, nil)
+		})
+		return urgent, errors.Join(err, b.Set(h.key(), value, nil))
 	})
 }
 
@@ -100,22 +106,36 @@ func (s *State) stricter(r reader, h *Held) (found bool, err error) {
 	return found, err
 }
 
+// eachHeld visits what is held of one object.
+func (s *State) eachHeld(r reader, origin, id string, visit func(key []byte, h *Held, object []byte) error) error {
+	return s.each(r, objectKey(origin, id), func(key, value []byte) error {
+		h, object, err := decode(value)
+		if err != nil {
+			return err
+		}
+		return visit(key, &h, object)
+	})
+}
+
+// covered reports whether an order is about what is held.
+func (h *Held) covered(o *api.RecallOrder, object []byte) bool {
+	d := client.Delivery{Object: object, ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level}
+	if h.Version == "" {
+		d.SHA256 = sumOf(object)
+	}
+	return client.Covers(o, &d)
+}
+
 // Recall forgets what an order covers, and returns when that is on disk and no
-// receiver of events is being told of it any more.
+// receiver of events is being told of it any more. What a version took away from
+// others that may now be recalled itself does not come back.
 func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
 	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
 		var rest []Held
-		err := s.each(b, objectKey(o.Origin, o.ID), func(key, value []byte) error {
-			h, object, err := decode(value)
-			if err != nil {
-				return err
-			}
-			d := client.Delivery{Object: object, ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level}
-			if h.Version == "" {
-				d.SHA256 = sumOf(object)
-			}
-			if h.Forgotten && !everything(o) || !h.Forgotten && !client.Covers(o, &d) {
-				rest = append(rest, h)
+		err := s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
+			covered := h.covered(o, object)
+			if h.Forgotten && !everything(o) || !h.Forgotten && !h.Narrowed && !covered {
+				rest = append(rest, *h)
 				return nil
 			}
 			if !h.Forgotten {
@@ -123,6 +143,9 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 			}
 			if err := h.eachTimer(func(key []byte) error { return b.Delete(key, nil) }); err != nil {
 				return err
+			}
+			if !covered {
+				return b.Delete(key, nil)
 			}
 			return h.forget(b, key, o)
 		})
@@ -136,6 +159,30 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 	}
 	s.interrupt(o.Origin, o.ID)
 	return forgotten, s.Flush()
+}
+
+// Narrow gives what an order covers the level of the stricter version that follows,
+// and returns when that is on disk: the seat may keep it, until that one comes, and
+// nobody else may see it any more.
+func (s *State) Narrow(o *api.RecallOrder, now time.Time) error {
+	err := s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
+		return true, s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
+			if h.Forgotten || !h.covered(o, object) {
+				return nil
+			}
+			h.Narrowed, h.Level = true, max(h.Level, o.Unless)
+			value, err := h.encode(object)
+			if err != nil {
+				return err
+			}
+			return b.Set(key, value, nil)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("narrowing %s of %s: %w", o.ID, o.Origin, err)
+	}
+	s.interrupt(o.Origin, o.ID)
+	return s.Flush()
 }
 
 // change edits what is held of one object, and has every stream told what that
