@@ -95,6 +95,9 @@ func printSinks(cmd *cobra.Command, all []sinks.Status, names ...string) error {
 		return err
 	}
 	for _, s := range all {
+		if s.Aside > 0 {
+			say(cmd, "%s: events that the receiver refused for good: %d; dead/%s in the state has what it answered", s.Name, s.Aside, s.Name)
+		}
 		if len(s.Written.Withheld) > 0 {
 			say(cmd, "%s: objects withheld: %s", s.Name, codes(s.Written.Withheld))
 		}

@@ -49,6 +49,9 @@ type Sink struct {
 	Mode     string          `yaml:"mode"`
 	Check    *Command        `yaml:"check"`
 	Reload   Command         `yaml:"reload"`
+	// SetAsideAfter is how often a receiver of events must refuse one, half a minute
+	// apart, until it is set aside and the next is told. Default 10.
+	SetAsideAfter int `yaml:"set_aside_after"`
 
 	format sink.Format
 	mode   fs.FileMode
@@ -139,6 +142,12 @@ func (s *Sink) settle(in func(...*string)) (err error) {
 	if s.Shrink != nil && (*s.Shrink < 1 || *s.Shrink > 100) {
 		return errors.New("shrink_percent is 1 to 100; 100 lets it lose everything at once")
 	}
+	if s.SetAsideAfter < 0 || s.SetAsideAfter > 0 && s.format.Stream == nil {
+		return errors.New("set_aside_after is how often a receiver of events refuses one before it is set aside: 1 or more, of a sink that is told of events")
+	}
+	if s.SetAsideAfter == 0 {
+		s.SetAsideAfter = defaultSetAside
+	}
 	if s.MinConfidence < 0 || s.MinConfidence > 100 {
 		return errors.New("min_confidence is 0 to 100")
 	}
@@ -157,6 +166,9 @@ func personal(format string) bool {
 func (s *Sink) View() View {
 	return View{Outlet: policy.Outlet{Exposure: s.Exposure, Drill: s.Drill, Personal: s.Red}, Types: s.Types, Origins: s.Origins, MinConfidence: s.MinConfidence}
 }
+
+// defaultSetAside is how often a receiver refuses an event until it is set aside.
+const defaultSetAside = 10
 
 // defaultShrink is how many percent of its lines a file may lose at once.
 const defaultShrink = 50

@@ -108,7 +108,8 @@ func (d *Daemon) open(allow *sink.Allow) error {
 		if err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
-		d.told[name] = stream
+		d.told[name] = &aside{Stream: stream, name: name, dir: d.config.asideDir(name), tries: s.SetAsideAfter, now: d.now, log: d.log,
+			count: d.met.aside.WithLabelValues(name).Inc}
 		v := s.View()
 		if err := d.state.Follow(name, &v, d.now()); err != nil {
 			return err
@@ -412,6 +413,8 @@ type Status struct {
 	Path    string  `json:"path,omitempty"`
 	Written Written `json:"written,omitzero"`
 	Pending int     `json:"pending_events,omitempty"`
+	// Aside is how many events its receiver refused for good.
+	Aside int `json:"events_set_aside,omitempty"`
 }
 
 // Status tells of every sink, by name.
@@ -425,6 +428,9 @@ func (d *Daemon) Status() ([]Status, error) {
 			st.Written, err = d.state.Written(name)
 		} else {
 			st.Pending, err = d.state.Pending(name)
+			if err == nil {
+				st.Aside, err = d.config.setAside(name)
+			}
 		}
 		if err != nil {
 			return nil, err

@@ -144,7 +144,7 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 			if err := h.eachTimer(func(key []byte) error { return b.Delete(key, nil) }); err != nil {
 				return err
 			}
-			if !covered {
+			if h.Narrowed && !covered {
 				return b.Delete(key, nil)
 			}
 			return h.forget(b, key, o)

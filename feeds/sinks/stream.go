@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -182,7 +183,7 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 // of theirs is forgotten meanwhile it stops, and what is left is told next.
 func (s *State) tellSome(ctx context.Context, st *streamSink, to sink.Stream) (told int, none bool, err error) {
 	s.mu.Lock()
-	events, keys, err := s.waiting(st)
+	events, keys, at, err := s.waiting(st)
 	if err != nil || len(keys) == 0 {
 		s.mu.Unlock()
 		return 0, true, err
@@ -199,28 +200,23 @@ func (s *State) tellSome(ctx context.Context, st *streamSink, to sink.Stream) (t
 	st.telling = nil
 	close(t.done)
 	s.mu.Unlock()
-	if err != nil {
-		if part.Err() != nil && ctx.Err() == nil {
-			err = nil
-		}
+	delivered := len(events)
+	var refused *sink.Refusal
+	switch {
+	case errors.As(err, &refused) && refused.Index < len(events):
+		delivered, keys = refused.Index, keys[:at[refused.Index]]
+	case err != nil && part.Err() != nil && ctx.Err() == nil:
+		return 0, false, nil
+	case err != nil:
 		return 0, false, err
 	}
-	b := s.db.NewBatch()
-	defer b.Close() //nolint:errcheck // what matters is its Commit
-	for _, k := range keys {
-		if err := b.Delete(k, nil); err != nil {
-			return len(events), false, err
-		}
-	}
-	if err := b.Commit(pebble.Sync); err != nil {
-		return len(events), false, fmt.Errorf("noting what was told: %w", err)
-	}
-	return len(events), false, nil
+	return delivered, false, errors.Join(err, s.wasTold(keys))
 }
 
 // waiting reads the first events that wait for a stream, as they may be told now, and
-// the keys of these and of those that are told no more.
-func (s *State) waiting(st *streamSink) (events []sink.Event, keys [][]byte, err error) {
+// the keys of these and of those that are told no more; at is which of them is an
+// event's.
+func (s *State) waiting(st *streamSink) (events []sink.Event, keys [][]byte, at []int, err error) {
 	err = s.each(s.db, []byte("e\x00"+st.name+"\x00"), func(key, value []byte) error {
 		var q queued
 		if err := json.Unmarshal(value, &q); err != nil {
@@ -229,14 +225,14 @@ func (s *State) waiting(st *streamSink) (events []sink.Event, keys [][]byte, err
 		keys = append(keys, bytes.Clone(key))
 		e, tell, err := s.eventOf(&q, st.view)
 		if tell {
-			events = append(events, e)
+			events, at = append(events, e), append(at, len(keys)-1)
 		}
 		if err == nil && len(keys) == eventsAtOnce {
 			return errStop
 		}
 		return err
 	})
-	return events, keys, err
+	return events, keys, at, err
 }
 
 // interrupt returns when no receiver is being told of an object as it was before the
@@ -254,6 +250,20 @@ func (s *State) interrupt(origin, id string) {
 	for _, t := range stopped {
 		<-t.done
 	}
+}
+
+// wasTold takes events away that were delivered.
+func (s *State) wasTold(keys [][]byte) error {
+	b := s.db.NewBatch()
+	for _, k := range keys {
+		if err := b.Delete(k, nil); err != nil {
+			return err
+		}
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("noting what was told: %w", err)
+	}
+	return nil
 }
 
 func (s *State) stream(name string) *streamSink {
