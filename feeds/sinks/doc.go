@@ -23,8 +23,10 @@
 //	config.go   what an operator says
 //	current.go  what counts: the pure function
 //	state.go    what was received, on disk; record.go one object in it
-//	strip.go    what of it is let go, and what must stay
-//	file.go     rendering, checking and replacing a file or folder
+//	strip.go    what of it is let go, and what must stay; forgotten.go what is left
+//	            of a recalled version
+//	file.go     rendering, checking and replacing a file or folder; replace.go what
+//	            it may take the place of
 //	stream.go   the events of sinks that are told of them
 //	daemon.go   following the hub, and writing when something changed
 //	verify.go   whether the state is what the hub has; repair.go

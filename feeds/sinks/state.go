@@ -181,6 +181,7 @@ func (s *State) Narrow(o *api.RecallOrder, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("narrowing %s of %s: %w", o.ID, o.Origin, err)
 	}
+	s.interrupt(o.Origin, o.ID)
 	return s.Flush()
 }
 
