@@ -38,7 +38,8 @@ func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, 
 	return all
 }
 
-// readOne reads a file of a folder, unless its content was read before.
+// readOne reads a file of a folder, unless its content was read before and made the
+// same.
 func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
 	hash, err := fetch.Hash(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -47,6 +48,7 @@ func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, nam
 	if err != nil {
 		return err
 	}
+	hash = append(hash, f.made...)
 	if known, _, err := p.store.HasRead(f.Name, hash); known || err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (p *Publisher) putOneAway(f *Feed, name string) error {
 	if err != nil {
 		return err
 	}
-	read, settled, err := p.store.HasRead(f.Name, hash)
+	read, settled, err := p.store.HasRead(f.Name, append(hash, f.made...))
 	if err != nil || !read || !settled {
 		return err
 	}
