@@ -30,8 +30,11 @@ func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, 
 		return err
 	}
 	var all error
-	for _, name := range ready {
-		if err := p.readOne(ctx, f, src, name, sum); err != nil {
+	for i, name := range ready {
+		// Of lists that are whole the last is the one of which it is accepted that it
+		// shrank.
+		again := p.options.AcceptShrink && f.whole() && i == len(ready)-1
+		if err := p.readOne(ctx, f, src, name, again, sum); err != nil {
 			all = errors.Join(all, fmt.Errorf("%s: %w", filepath.Base(name), err))
 		}
 	}
@@ -39,8 +42,8 @@ func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, 
 }
 
 // readOne reads a file of a folder, unless its content was read before and made the
-// same.
-func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
+// same, or it is to be read again.
+func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, again bool, sum *Result) error {
 	hash, err := fetch.Hash(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -49,7 +52,7 @@ func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, nam
 		return err
 	}
 	hash = append(hash, f.made...)
-	if known, _, err := p.store.HasRead(f.Name, hash); known || err != nil {
+	if known, _, err := p.store.HasRead(f.Name, hash); known && !again || err != nil {
 		return err
 	}
 	if err := p.readFile(ctx, f, src, name, sum); err != nil {

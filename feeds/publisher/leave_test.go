@@ -337,6 +337,21 @@ func TestNothingIsConcludedFromWhatIsNoList(t *testing.T) {
 	}
 }
 
+func TestAFileThatShrankTooMuchIsReadAgainWhenThatIsAccepted(t *testing.T) {
+	f, dir := newFollower(t), t.TempDir()
+	feed := "    format: list\n    whole: true\n    folder: " + dir + "\n    grace: 0s\n"
+	writeTo(t, dir+"/1.txt", "a.example\nb.example\n")
+	f.read(feed, Options{Wait: noWait})
+	must(t, os.Remove(dir+"/1.txt"))
+	writeTo(t, dir+"/2.txt", "# nothing\n")
+	if r, status := f.read(feed, Options{Wait: noWait}); r.Revoked != 0 || status.State.Shrunk == nil {
+		t.Errorf("%+v, %+v", r, status)
+	}
+	if r, status := f.read(feed, Options{Wait: noWait, AcceptShrink: true}); r.Revoked != 2 || status.State.Shrunk != nil {
+		t.Errorf("accepted: %+v, %+v", r, status)
+	}
+}
+
 func TestAListThatIsWholeHasADayOfGrace(t *testing.T) {
 	s, f := newSite(t), newFollower(t)
 	feed := "    format: list\n    url: " + s.URL + "/list.txt\n"
