@@ -176,6 +176,12 @@ func (w *world) steps(backwards bool) (steps []step) {
 						p.reading, p.left = at, time.Time{}
 					}
 				}
+				// What is known to stand is there.
+				for k, row := range e.rows {
+					if !e.gone && row.kind == good && w.live[k] == nil {
+						w.live[k] = &published{name: fmt.Sprintf(`"%s %d"}`, k, row.content), reading: at}
+					}
+				}
 			}, true})
 			continue
 		}
