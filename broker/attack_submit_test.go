@@ -308,7 +308,7 @@ func (a *attack) strangersStayOut() {
 	c.IssuerAccount = a.victim.account
 	token, err := c.Encode(forger)
 	must(a.t, err)
-	nc, err := nats.Connect(a.h.URL(), nats.NoReconnect(), nats.UserJWT(func() (string, error) { return token, nil }, user.Sign))
+	nc, err := nats.Connect(a.h.URL(), nats.NoReconnect(), nats.Timeout(patience), nats.UserJWT(func() (string, error) { return token, nil }, user.Sign))
 	if err == nil {
 		nc.Close()
 		a.t.Error("a user that mallory signed for another's account got in")

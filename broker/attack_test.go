@@ -125,7 +125,7 @@ type request struct {
 func (a *attack) hostile(name string, auth nats.Option) *hostile {
 	c := &hostile{a: a, name: name, fired: map[string]request{}, answered: map[string]bool{}, changed: make(chan struct{}, 1)}
 	var err error
-	c.nc, err = nats.Connect(a.h.URL(), auth, nats.NoReconnect(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	c.nc, err = nats.Connect(a.h.URL(), auth, nats.NoReconnect(), nats.Timeout(patience), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		if errors.Is(err, nats.ErrPermissionViolation) {
 			c.mu.Lock()
 			c.denials++

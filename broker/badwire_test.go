@@ -41,7 +41,7 @@ func (s *seat) wire(url string) *wire {
 	s.t.Helper()
 	w := &wire{}
 	var err error
-	w.nc, err = nats.Connect(url, nats.UserCredentials(s.creds), nats.SetCustomDialer(w), nats.NoReconnect(),
+	w.nc, err = nats.Connect(url, nats.UserCredentials(s.creds), nats.SetCustomDialer(w), nats.NoReconnect(), nats.Timeout(patience),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	must(s.t, err)
 	s.t.Cleanup(w.nc.Close)

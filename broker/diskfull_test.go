@@ -60,6 +60,9 @@ func ballast(t *testing.T, path string, size int) {
 }
 
 func TestAFullDiskRefusesAndReadersGoOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fills a disk")
+	}
 	disk := smallDisk(t, "64m")
 	h := newTestHub(t, func(c *broker.Config) {
 		c.Data, c.Store.ReserveBytes, c.Limits.SubmissionsPerSecond = filepath.Join(disk, "data"), 24<<20, 0
@@ -112,6 +115,9 @@ func TestAFullDiskRefusesAndReadersGoOn(t *testing.T) {
 // The reserve cannot help when something else takes the whole disk at once.
 // Nothing acknowledged may be lost then, and nobody be left without an answer.
 func TestADiskFilledBeneathTheReserveLosesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fills a disk")
+	}
 	disk := smallDisk(t, "96m")
 	h := newTestHub(t, func(c *broker.Config) {
 		c.Data, c.Store.ReserveBytes, c.Limits.SubmissionsPerSecond = filepath.Join(disk, "data"), 8<<20, 0

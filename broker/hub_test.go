@@ -126,7 +126,7 @@ func (h *testHub) seat(name string, kind policy.Kind, ceiling stix.Level, edit .
 
 func (s *seat) connect(url string) {
 	s.t.Helper()
-	nc, err := nats.Connect(url, nats.UserCredentials(s.creds), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	nc, err := nats.Connect(url, nats.UserCredentials(s.creds), nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	must(s.t, err)
 	s.t.Cleanup(nc.Close)
 	s.nc = nc

@@ -47,7 +47,8 @@ type reader struct {
 	got     map[string][]string // by stream, since the last comparison
 	holding bool
 	held    []jetstream.Msg
-	again   map[string]int // by stream, held messages that came again
+	let     []jetstream.Msg // were held and are acknowledged, since the last settling
+	again   map[string]int  // by stream, held messages that came again
 	changed chan struct{}
 }
 
@@ -66,7 +67,7 @@ func (r *reader) dial() error {
 		return nil
 	}
 	closed := make(chan struct{})
-	nc, err := nats.Connect(r.p.h.URL(), nats.UserCredentials(r.creds), nats.NoReconnect(),
+	nc, err := nats.Connect(r.p.h.URL(), nats.UserCredentials(r.creds), nats.NoReconnect(), nats.Timeout(patience),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
@@ -86,7 +87,7 @@ func (r *reader) refusedWith(creds string) error {
 	case <-time.After(patience):
 		return errors.New("the connection still stands")
 	}
-	nc, err := nats.Connect(r.p.h.URL(), nats.UserCredentials(creds), nats.NoReconnect())
+	nc, err := nats.Connect(r.p.h.URL(), nats.UserCredentials(creds), nats.NoReconnect(), nats.Timeout(patience))
 	if err == nil {
 		nc.Close()
 		return errors.New("the credentials still open a connection")
@@ -113,6 +114,7 @@ func (r *reader) hold(on bool) {
 	r.mu.Lock()
 	held := r.held
 	r.holding, r.held = on, nil
+	r.let = append(r.let, held...)
 	r.mu.Unlock()
 	if on {
 		r.heldFrom = maps.Clone(r.next)
@@ -249,12 +251,12 @@ func (r *reader) take(stream string, m jetstream.Msg) {
 	}
 }
 
-// heldBefore reports whether a message is one that is held: on a slow machine
-// it comes again when its time to be acknowledged is over, which is right
-// where the seat still may read (settle sees to that).
+// heldBefore reports whether a message is one that is held, or was a moment ago: on
+// a slow machine it comes again when its time to be acknowledged is over, which is
+// right where the seat still may read (settle sees to that).
 func (r *reader) heldBefore(stream string, m jetstream.Msg) bool {
 	now, err := m.Metadata()
-	return err == nil && slices.ContainsFunc(r.held, func(h jetstream.Msg) bool {
+	return err == nil && slices.ContainsFunc(slices.Concat(r.held, r.let), func(h jetstream.Msg) bool {
 		was, err := h.Metadata()
 		return err == nil && was.Stream == stream && was.Sequence.Stream == now.Sequence.Stream && now.NumDelivered > 1
 	})
@@ -271,6 +273,7 @@ func (r *reader) redelivered(allowed map[string]bool) error {
 		}
 	}
 	clear(r.again)
+	r.let = nil
 	return nil
 }
 

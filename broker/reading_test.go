@@ -286,6 +286,9 @@ func TestWhatAFormerMemberOfThatNamePublishedIsNotOnesOwn(t *testing.T) {
 // Many forms of one observable, and many versions of one object, cost their
 // submitter and whoever reads them no more than as many objects.
 func TestManyFormsAndVersionsOfOneObjectAreReadAsOthersAre(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of objects, one reader")
+	}
 	h := newTestHub(t, func(c *broker.Config) { c.Limits.ObjectsPerSecond, c.Limits.SubmissionsPerSecond = 0, 0 })
 	s := h.seat("sg/feed", policy.Both, stix.Green)
 	const each = 4000

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -66,6 +67,9 @@ var errNoObject = &api.Error{Code: "not-found", Message: "no such object is stor
 func (h *Hub) recall(ctx context.Context, account string, o *order, q api.RecallRequest) (*api.Recalled, error) {
 	if n := utf8.RuneCountInString(strings.TrimSpace(q.Reason)); n == 0 || n > maxReason {
 		return nil, invalid("a recall needs a reason of 1 to %d characters, which is told to all who hold the object", maxReason)
+	}
+	if !utf8.ValidString(q.Reason) || strings.ContainsFunc(q.Reason, unicode.IsControl) {
+		return nil, invalid("the reason of a recall is one line of text, without control characters")
 	}
 	if strings.IndexByte(o.Origin+q.ID+q.Version+q.From, 0) >= 0 {
 		return nil, errNoObject

@@ -335,6 +335,8 @@ func TestOnlyTheOriginAndTheAdministratorRecall(t *testing.T) {
 		"a seat that only reads":         {recall(reader, q), "seat-kind"},
 		"a client below the level":       {recall(client, q), "not-found"},
 		"without a reason":               {recall(sg, api.RecallRequest{ID: q.ID}), "invalid"},
+		"with a reason of two lines":     {recall(sg, api.RecallRequest{ID: q.ID, Reason: "x\ny"}), "invalid"},
+		"with a reason no command takes": {recall(sg, api.RecallRequest{ID: q.ID, Reason: "x\x00"}), "invalid"},
 		"of another version":             {recall(sg, api.RecallRequest{ID: q.ID, Reason: "x", Version: "2025-01-01T00:00:00Z"}), "not-found"},
 		"from where it is not":           {recall(sg, api.RecallRequest{ID: q.ID, Reason: "x", From: "region"}), "not-found"},
 		"of what is not there":           {recall(sg, api.RecallRequest{ID: "indicator--x", Reason: "x"}), "not-found"},

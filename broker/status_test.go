@@ -36,6 +36,9 @@ func TestAStatusIsKeptForItsAccountAloneAndAcrossStarts(t *testing.T) {
 }
 
 func TestStatusesBeyondWhatMemoryHoldsAreReadFromTheStream(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of statuses, one after another")
+	}
 	h := newTestHub(t)
 	const n = 8
 	ids := make([]string, n)

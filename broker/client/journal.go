@@ -150,6 +150,7 @@ func (j *journal) recorded(keys []key) error {
 	defer j.mu.Unlock()
 	for _, k := range keys {
 		delete(j.hands, k)
+		delete(j.doubt, k)
 	}
 	if j.size > journalMost && j.size > 4*len(j.hands)*entrySize {
 		return j.rewrite()

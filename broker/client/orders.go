@@ -144,12 +144,14 @@ func (os *orders) isDone(k *known) bool {
 	return k.Done
 }
 
-// covers reports whether an order that has arrived takes an object away.
+// covers reports whether an order that has arrived takes an object away. What the
+// seat may keep and has not got yet is taken too: whether it still comes would be
+// chance, since the hub has it no more.
 func (os *orders) covers(d *Delivery) bool {
 	os.mu.Lock()
 	defer os.mu.Unlock()
 	for _, k := range os.about[about{d.Origin, d.ID}] {
-		if !k.Kept && Covers(&k.Order, d) {
+		if Covers(&k.Order, d) {
 			return true
 		}
 	}

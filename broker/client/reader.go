@@ -191,6 +191,9 @@ func (r *reader) handle(msg jetstream.Msg, deliveries []Delivery) (finished, err
 		}
 		f.keys = append(f.keys, keys[i])
 		s.setPending(keys[i])
+		if s.opts.Flush != nil {
+			continue // what was only gathered dies with the process: it must come again
+		}
 		if err := s.seen.finished(keys[i]); err != nil {
 			return f, err
 		}

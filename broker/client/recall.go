@@ -74,8 +74,12 @@ func (r *reader) order(msg jetstream.Msg) (finished, error) {
 	defer s.turn.Unlock()
 	s.touch()
 	if !s.orders.isDone(k) {
-		if s.opts.OnRecall != nil && !k.Kept {
-			err = s.opts.OnRecall(s.work, o)
+		tell := s.opts.OnRecall
+		if k.Kept {
+			tell = s.opts.OnNarrowed
+		}
+		if tell != nil {
+			err = tell(s.work, o)
 		}
 		if err == nil {
 			err = s.orders.done(k)

@@ -228,7 +228,8 @@ func TestANarrowingTakesTheEarlierVersionsOnlyFromWhoMayNotHoldTheStricterLevel(
 	run := func(c *client.Client) []string {
 		t.Helper()
 		got := newEvents()
-		must(t, c.Subscribe(t.Context(), got.object, client.SubscribeOptions{StateDir: states[c], OnRecall: got.recall, Idle: 200 * time.Millisecond}))
+		must(t, c.Subscribe(t.Context(), got.object, client.SubscribeOptions{StateDir: states[c], OnRecall: got.recall, Idle: 200 * time.Millisecond,
+			OnNarrowed: func(_ context.Context, o api.RecallOrder) error { got.note("narrowed " + o.ID); return nil }}))
 		return got.all()
 	}
 	run(green)
@@ -237,7 +238,7 @@ func TestANarrowingTakesTheEarlierVersionsOnlyFromWhoMayNotHoldTheStricterLevel(
 	if got := run(green); !slices.Equal(got, []string{"recall " + indicatorID(1)}) {
 		t.Errorf("a seat of GREEN received %v", got)
 	}
-	if got := run(amber); !slices.Equal(got, []string{"object " + indicatorID(1)}) {
+	if got := run(amber); !slices.Equal(got, []string{"narrowed " + indicatorID(1), "object " + indicatorID(1)}) {
 		t.Errorf("a seat of AMBER received %v", got)
 	}
 }

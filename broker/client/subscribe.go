@@ -44,16 +44,20 @@ type SubscribeOptions struct {
 	// handler is, is called again after a pause when it returned an error, and
 	// once it returned nil the order is acknowledged to the hub, which shows its
 	// origin that this seat has forgotten. Orders that leave this seat what it
-	// has (Keeps) are acknowledged without it. An order may be about an object
-	// that was never handed over, and the same may come again under another level.
+	// has (Keeps) are for OnNarrowed. An order may be about an object that was
+	// never handed over, and the same may come again under another level.
 	//
 	// With or without OnRecall, an object that is covered by an order which has
 	// arrived is not handed over any more, and the orders that wait for the seat
 	// when Subscribe begins are taken before its first object.
 	OnRecall func(ctx context.Context, o api.RecallOrder) error
+	// OnNarrowed is told, as OnRecall is, of orders that leave this seat what it
+	// has: later versions than those covered stand under the stricter level Unless.
+	// The hub has the covered ones no more and gives them to nobody.
+	OnNarrowed func(ctx context.Context, o api.RecallOrder) error
 	// Flush, when set, is called before what the handler took is recorded and
 	// acknowledged, once for many objects: a handler that only gathers has written
-	// by then. It may be called while the handler has the next object. An error ends
+	// by then, and has again what it had not when its process died. It may be called while the handler has the next object. An error ends
 	// Subscribe, and what it was about comes again.
 	Flush func() error
 	// Idle, when set, makes Subscribe return nil once it is connected, nothing

@@ -96,7 +96,7 @@ feeds:
 	case f.Name == "misp-feed":
 		b.WriteString("    # The manifest; its events are read beside it.\n    url: https://misp.example/feed/manifest.json\n    every: 1h\n")
 	default:
-		b.WriteString("    # One of: url, file, folder.\n    folder: incoming\n    every: 1m\n")
+		b.WriteString("    # One of: url, file, folder.\n    folder: incoming\n    every: 1m\n    # Files go there once the hub has answered for all of their objects:\n    # done: done\n")
 	}
 	b.WriteString("    # The audience: a community, or for TLP:RED members. Without it CLEAR and\n    # GREEN go to the hub's default.\n    # to: [asean]\n")
 	if f.Level != stix.NoLevel {

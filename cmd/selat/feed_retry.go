@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/publisher"
 )
 
@@ -13,25 +15,21 @@ func newFeedRetryCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry [ID]",
 		Short: "Put objects that the hub refused back among what is to be published",
-		Long: `Puts objects that were set aside back, with the bytes they have: one, or all. The
-next "selat feed once" or "selat feed run" publishes them. They are in the folder
-"dead" of the state, each beside its receipt, which says why it was refused.`,
+		Long: `Puts objects that were set aside back, with the bytes they have: one, or all. A
+running "selat feed run" publishes them at once, without one the next does, or the
+next "selat feed once". They are in the folder "dead" of the state, each beside its
+receipt, which says why it was refused.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			c, err := feedConfig(cmd)
 			if err != nil {
 				return err
 			}
-			p, err := openFeeds(c, nil, publisher.Options{})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, p.Close()) }()
 			id := ""
 			if len(args) == 1 {
 				id = args[0]
 			}
-			n, err := p.Retry(id)
+			n, err := feedRetry(cmd.Context(), c, id)
 			if err == nil && n == 0 && id != "" {
 				err = fmt.Errorf("no object %q was set aside", id)
 			}
@@ -47,4 +45,17 @@ next "selat feed once" or "selat feed run" publishes them. They are in the folde
 	}
 	feedFlags(cmd)
 	return cmd
+}
+
+// feedRetry asks the daemon that runs, or changes the state itself.
+func feedRetry(ctx context.Context, c *publisher.Config, id string) (n int, err error) {
+	if n, err = c.AskRetry(ctx, id); !errors.Is(err, daemon.ErrNotRunning) {
+		return n, err
+	}
+	p, err := openFeeds(c, nil, publisher.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return p.Retry(id)
 }

@@ -45,5 +45,7 @@ func runFeeds(cmd *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	end := serveDaemon(c.State, p.Handler(), logger)
+	defer func() { err = errors.Join(err, end()) }()
 	return p.Run(cmd.Context())
 }

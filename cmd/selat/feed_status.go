@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/publisher"
 )
 
@@ -20,12 +22,7 @@ func newFeedStatusCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := openFeeds(c, nil, publisher.Options{})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, p.Close()) }()
-			all, err := p.Status()
+			all, err := feedStatus(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -45,6 +42,19 @@ func newFeedStatusCmd() *cobra.Command {
 	}
 	feedFlags(cmd)
 	return cmd
+}
+
+// feedStatus asks the daemon that runs, or looks into the state itself.
+func feedStatus(ctx context.Context, c *publisher.Config) (all []publisher.Status, err error) {
+	if all, err = c.AskStatus(ctx); !errors.Is(err, daemon.ErrNotRunning) {
+		return all, err
+	}
+	p, err := openFeeds(c, nil, publisher.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return p.Status()
 }
 
 func moment(t time.Time) string {

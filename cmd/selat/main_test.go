@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 //	hubkill          SIGKILL
 //	mode 0600 FILE   the file has this mode
 //	taxii [WORD...]  see taxiiServer
+//	web HOST FILE    see scriptWeb
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"hubkill":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGKILL) },
 			"mode":     checkMode,
 			"taxii":    taxiiServer,
+			"web":      scriptWeb,
 		},
 	})
 }

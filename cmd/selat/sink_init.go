@@ -69,7 +69,7 @@ sinks:
     exposure: organization
 `)
 	if f.Shape() != "stream" {
-		fmt.Fprintf(&b, "    path: %s\n    # The least time between two writes, and how many percent of its lines it may\n    # lose at once.\n    # interval: 30s\n    # shrink_percent: 50\n", f.Default)
+		fmt.Fprintf(&b, "    path: %s\n    # The least time between two reloads, and how many percent of its lines it may\n    # lose at once; neither holds up a recall.\n    # interval: 30s\n    # shrink_percent: 50\n", f.Default)
 		if f.Check != "" {
 			fmt.Fprintf(&b, "    # What must succeed before it takes its place, if installed; \"\" is nothing.\n    # check: %q\n", f.Check)
 		}

@@ -70,18 +70,18 @@ func sinkOnce(cmd *cobra.Command, names []string, accept bool, idle time.Duratio
 	}
 	defer hub.Close()
 	failed := d.Once(cmd.Context(), hub, idle, accept, names...)
-	if err := printSinks(cmd, d, names...); err != nil {
+	all, err := d.Status()
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	if err := printSinks(cmd, all, names...); err != nil {
 		return err
 	}
 	return seatError(failed)
 }
 
 // printSinks tells how sinks stand, all without names.
-func printSinks(cmd *cobra.Command, d *sinks.Daemon, names ...string) error {
-	all, err := d.Status()
-	if err != nil {
-		return err
-	}
+func printSinks(cmd *cobra.Command, all []sinks.Status, names ...string) error {
 	all = slices.DeleteFunc(all, func(s sinks.Status) bool { return len(names) > 0 && !slices.Contains(names, s.Name) })
 	if wantsJSON(cmd) {
 		return printJSON(cmd, all)
@@ -95,6 +95,9 @@ func printSinks(cmd *cobra.Command, d *sinks.Daemon, names ...string) error {
 		return err
 	}
 	for _, s := range all {
+		if s.Aside > 0 {
+			say(cmd, "%s: events that the receiver refused for good: %d; dead/%s in the state has what it answered", s.Name, s.Aside, s.Name)
+		}
 		if len(s.Written.Withheld) > 0 {
 			say(cmd, "%s: objects withheld: %s", s.Name, codes(s.Written.Withheld))
 		}

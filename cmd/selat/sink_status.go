@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
 
@@ -18,12 +19,22 @@ func newSinkStatusCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			all, err := c.AskStatus(cmd.Context())
+			if !errors.Is(err, daemon.ErrNotRunning) {
+				if err != nil {
+					return err
+				}
+				return printSinks(cmd, all)
+			}
 			d, err := openSinks(c, sinks.Options{})
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, d.Close()) }()
-			return printSinks(cmd, d)
+			if all, err = d.Status(); err != nil {
+				return err
+			}
+			return printSinks(cmd, all)
 		},
 	}
 	sinkFlags(cmd)

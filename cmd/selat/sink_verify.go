@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
 
@@ -47,6 +48,16 @@ func sinkVerify(cmd *cobra.Command, repair bool, idle time.Duration) (err error)
 	if err != nil {
 		return err
 	}
+	v, err := c.AskVerify(cmd.Context(), sinks.VerifyRequest{Repair: repair})
+	if !errors.Is(err, daemon.ErrNotRunning) {
+		if err == nil && repair && !v.Equal() && !wantsJSON(cmd) {
+			say(cmd, "The running daemon receives again what is missing; verify once more in a while.")
+		}
+		if err != nil {
+			return err
+		}
+		return printVerified(cmd, c, v)
+	}
 	logger, err := seatLogger(cmd)
 	if err != nil {
 		return err
@@ -61,7 +72,7 @@ func sinkVerify(cmd *cobra.Command, repair bool, idle time.Duration) (err error)
 		return err
 	}
 	defer hub.Close()
-	v, err := d.Verify(cmd.Context(), hub)
+	v, err = d.Verify(cmd.Context(), hub)
 	if err == nil && repair && len(v.Gaps()) > 0 {
 		if err = d.Repair(cmd.Context(), hub, v, idle); err == nil {
 			v, err = d.Verify(cmd.Context(), hub)

@@ -81,7 +81,7 @@ func recallCommand(ctx context.Context, cmd *cobra.Command, command string, r *a
 	return runCommand(ctx, cmd, command, input,
 		"SELAT_RECALL="+r.Recall, "SELAT_ORIGIN="+r.Origin, "SELAT_TYPE="+typ, "SELAT_ID="+r.ID,
 		"SELAT_VERSION="+r.Version, "SELAT_BEFORE="+r.Before, "SELAT_AUDIENCE="+r.Audience, "SELAT_TLP="+r.Level.String(),
-		"SELAT_REASON="+r.Reason, "SELAT_AT="+r.At.Format(time.RFC3339Nano))
+		"SELAT_REASON="+printable(r.Reason), "SELAT_AT="+r.At.Format(time.RFC3339Nano))
 }
 
 // removeFiles removes the files of an object that folderSink wrote, as far as an

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,9 @@ func newSink(cmd *cobra.Command, o *subscribeOptions) (sink, error) {
 	case o.dir != "":
 		if err := os.MkdirAll(o.dir, 0o750); err != nil {
 			return nil, fmt.Errorf("making the folder for objects: %w", err)
+		}
+		if err := sweep(o.dir); err != nil {
+			return nil, fmt.Errorf("removing what an end left unfinished: %w", err)
 		}
 		return folderSink(o.dir), nil
 	case o.envelope:
@@ -140,6 +145,19 @@ const hashShown = 16
 
 func fileName(id, version string) string { return safeName(id+"@"+version) + ".json" }
 
+// unfinished begins the name of a file that is being written.
+const unfinished = ".new-"
+
+// sweep removes files that the end of a program left unfinished: they have bytes of
+// objects, and no name that a recall would find them by.
+func sweep(dir string) error {
+	left, err := fs.Glob(os.DirFS(dir), "*/*/"+unfinished+"*")
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, path)))
+	}
+	return err
+}
+
 // writeWhole makes a file that is complete and on disk, or not there. A file
 // with these bytes already is left alone.
 func writeWhole(path string, b []byte) (err error) {
@@ -147,7 +165,7 @@ func writeWhole(path string, b []byte) (err error) {
 		return nil
 	}
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".new-*")
+	f, err := os.CreateTemp(dir, unfinished+"*")
 	if err != nil {
 		return err
 	}

@@ -182,7 +182,7 @@ func Valid(raw []byte) error {
 	for i := range objects {
 		for _, f := range objects[i].Findings {
 			if f.Severity == stix.Error {
-				return &Refusal{InvalidObject, f.Path + ": " + f.Message + " (" + f.Section + ")"}
+				return &Refusal{InvalidObject, f.Place() + ": " + f.Message + " (" + f.Section + ")"}
 			}
 		}
 	}

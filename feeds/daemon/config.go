@@ -1,6 +1,6 @@
 // Package daemon is what a publisher's and a subscriber's daemon have in common: a
-// strict configuration file, and a listener for metrics. What they do is theirs
-// (feeds/publisher, feeds/sinks).
+// strict configuration file, a listener for metrics, and a socket on which one that
+// runs is asked. What they do is theirs (feeds/publisher, feeds/sinks).
 package daemon
 
 import (

@@ -241,7 +241,7 @@ func ReadManifest(r io.Reader) (Manifest, error) {
 	}
 	var entries map[string]jsontext.Value
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, fmt.Errorf("it is no manifest of a MISP feed, which is an object of events by uuid: %w", err)
+		return nil, errors.New("it is no manifest of a MISP feed, which is an object of events by uuid")
 	}
 	m := make(Manifest, len(entries))
 	for key, raw := range entries {
@@ -267,9 +267,11 @@ func document(r io.Reader) (jsontext.Value, error) {
 	}
 	raw = bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
 	if v := jsontext.Value(raw); !v.IsValid() {
-		var syntax any
-		if err := json.Unmarshal(v, &syntax); err != nil {
-			return nil, fmt.Errorf("it is no valid JSON: %w", err)
+		var any any
+		var syntax *jsontext.SyntacticError
+		// Its text would quote names that stand in the document.
+		if errors.As(json.Unmarshal(v, &any), &syntax) {
+			return nil, fmt.Errorf("it is no valid JSON at byte %d", syntax.ByteOffset)
 		}
 		return nil, errors.New("it is no valid JSON")
 	}

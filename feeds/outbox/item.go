@@ -85,6 +85,9 @@ func (s *Store) Next(feed string, objects, most int) (items []Item, err error) {
 }
 
 func parseItem(k, v []byte) (Item, error) {
+	if len(k) < 8 {
+		return Item{}, errRecord
+	}
 	d := decoder{b: v}
 	it := Item{Number: binary.BigEndian.Uint64(k[len(k)-8:]), Since: time.UnixMilli(d.int()).UTC(), ID: string(d.bytes()), Version: string(d.bytes())}
 	if d.bad {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/outbox"
 )
 
@@ -42,6 +42,21 @@ type Publisher struct {
 	metrics *metrics
 	now     func() time.Time
 	wait    func(context.Context, time.Duration) error
+
+	aside sync.Mutex // held while what was set aside changes
+
+	mu    sync.Mutex
+	kicks map[string]chan struct{} // by feed, while Run sends
+}
+
+// kick has what waits of a feed sent, if Run is under way.
+func (p *Publisher) kick(feed string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case p.kicks[feed] <- struct{}{}:
+	default:
+	}
 }
 
 // Open opens the state. hub may be nil of one that publishes nothing.
@@ -60,11 +75,12 @@ func Open(c *Config, hub Submitter, o Options) (*Publisher, error) {
 		o.Registry = prometheus.NewRegistry()
 	}
 	p.metrics = newMetrics(o.Registry)
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return nil, fmt.Errorf("making the state: %w", err)
+	dir := filepath.Join(c.State, "outbox")
+	err := daemon.Private(dir)
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	p.store, err = outbox.Open(filepath.Join(c.State, "outbox"), outbox.Options{Now: p.now, Logger: p.log})
+	p.store, err = outbox.Open(dir, outbox.Options{Now: p.now, Logger: p.log})
 	return p, err
 }
 
@@ -184,17 +200,23 @@ func (p *Publisher) Run(ctx context.Context) error {
 	}
 	turns := make(chan struct{}, maxReading)
 	var tasks sync.WaitGroup
+	p.mu.Lock()
+	p.kicks = map[string]chan struct{}{}
+	p.mu.Unlock()
 	for _, f := range feeds {
 		kick := make(chan struct{}, 1)
 		kick <- struct{}{} // what an earlier run left
-		tasks.Go(func() { p.readOnSchedule(ctx, f, turns, kick) })
+		p.mu.Lock()
+		p.kicks[f.Name] = kick
+		p.mu.Unlock()
+		tasks.Go(func() { p.readOnSchedule(ctx, f, turns) })
 		tasks.Go(func() { p.sendForever(ctx, f, kick) })
 	}
 	tasks.Wait()
 	return nil
 }
 
-func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns, kick chan struct{}) {
+func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns chan struct{}) {
 	wake, stop := p.watch(f)
 	defer stop()
 	failures := 0
@@ -207,10 +229,7 @@ func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns, kick cha
 		r := Result{Feed: f.Name}
 		err := p.read(ctx, f, &r)
 		<-turns
-		select {
-		case kick <- struct{}{}:
-		default:
-		}
+		p.kick(f.Name)
 		pause := p.pause(f)
 		switch {
 		case ctx.Err() != nil:

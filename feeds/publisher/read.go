@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/selat-hub/selat/feeds/fetch"
@@ -90,6 +91,9 @@ func (p *Publisher) reading(ctx context.Context, f *Feed, src source.Source, in 
 	err = src.Read(ctx, in, func(row source.Row) error {
 		if r.Rows%1000 == 999 && p.options.Progress != nil {
 			p.options.Progress(f.Name, r.Rows+1)
+		}
+		if f.Folder != "" {
+			row.Position = filepath.Base(in.Name) + ", " + row.Position
 		}
 		return r.Row(row)
 	})

@@ -149,6 +149,8 @@ type Dead struct {
 func (p *Publisher) deadDir() string { return filepath.Join(p.config.State, "dead") }
 
 func (p *Publisher) setAside(feed string, it *outbox.Item, r *api.Receipt, lines []api.ObjectReceipt) error {
+	p.aside.Lock()
+	defer p.aside.Unlock()
 	dir := filepath.Join(p.deadDir(), feed)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("setting %s aside: %w", it.ID, err)
@@ -203,6 +205,12 @@ func writeFile(name string, b []byte) error {
 
 // DeadLetters lists what was set aside.
 func (p *Publisher) DeadLetters() ([]Dead, error) {
+	p.aside.Lock()
+	defer p.aside.Unlock()
+	return p.deadLetters()
+}
+
+func (p *Publisher) deadLetters() ([]Dead, error) {
 	files, err := filepath.Glob(filepath.Join(p.deadDir(), "*", "*.receipt.json"))
 	if err != nil {
 		return nil, err
@@ -224,9 +232,12 @@ func (p *Publisher) DeadLetters() ([]Dead, error) {
 }
 
 // Retry puts what was set aside back into the outbox: the object of an id, or all
-// for an empty one.
+// for an empty one. It may be called during Run, which sends them then.
 func (p *Publisher) Retry(id string) (n int, err error) {
-	dead, err := p.DeadLetters()
+	// What is refused again meanwhile is set aside after this has removed what was.
+	p.aside.Lock()
+	defer p.aside.Unlock()
+	dead, err := p.deadLetters()
 	if err != nil {
 		return 0, err
 	}
@@ -245,6 +256,7 @@ func (p *Publisher) Retry(id string) (n int, err error) {
 			return n, err
 		}
 		n++
+		p.kick(d.Feed)
 	}
 	return n, nil
 }

@@ -26,7 +26,11 @@ type Trial struct {
 func (f *Feed) UnmarkedLevel() stix.Level { return f.unmarked }
 
 // Try reads feeds and keeps nothing.
-func Try(ctx context.Context, c *Config, names ...string) (trials []Trial, err error) {
+func Try(ctx context.Context, c *Config, names ...string) ([]Trial, error) {
+	return try(ctx, c, Options{}, names...)
+}
+
+func try(ctx context.Context, c *Config, o Options, names ...string) (trials []Trial, err error) {
 	dir, err := os.MkdirTemp("", "selat-feed-check-*")
 	if err != nil {
 		return nil, err
@@ -34,7 +38,7 @@ func Try(ctx context.Context, c *Config, names ...string) (trials []Trial, err e
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	scratch := *c
 	scratch.State = dir
-	p, err := Open(&scratch, nil, Options{})
+	p, err := Open(&scratch, nil, o)
 	if err != nil {
 		return nil, err
 	}

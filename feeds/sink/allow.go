@@ -2,12 +2,11 @@ package sink
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/selat-hub/selat/stix/pattern"
@@ -19,11 +18,13 @@ import (
 // A domain on it stands for its subdomains, and for URLs and e-mail addresses
 // there. A network stands for its addresses. What would cover something on the
 // list is not written either: a network around an allowed address, a domain
-// above an allowed one. The nil list allows nothing.
+// above an allowed one. However a host is spelled, it is the one that it means
+// (readHost). The nil list allows nothing.
 type Allow struct {
 	domains  map[string]bool // true of those on the list, false of those above them
 	networks map[netip.Prefix]bool
 	hashes   map[string]bool
+	digest   []byte
 }
 
 // longestAllowLine is in bytes; a line has one value.
@@ -35,7 +36,8 @@ const longestAllowLine = 4096
 // protect.
 func ReadAllow(r io.Reader) (*Allow, error) {
 	a := &Allow{domains: map[string]bool{}, networks: map[netip.Prefix]bool{}, hashes: map[string]bool{}}
-	lines := bufio.NewScanner(r)
+	sum := sha256.New()
+	lines := bufio.NewScanner(io.TeeReader(r, sum))
 	lines.Buffer(nil, longestAllowLine)
 	n := 0
 	for lines.Scan() {
@@ -54,24 +56,17 @@ func ReadAllow(r io.Reader) (*Allow, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("line %d of the allow-list: %w", n+1, err)
 	}
+	a.digest = sum.Sum(nil)
 	return a, nil
 }
 
-// Len is how many values are on the list.
-func (a *Allow) Len() int {
+// Digest is of the text of the list, nil if there is none.
+func (a *Allow) Digest() []byte {
 	if a == nil {
-		return 0
+		return nil
 	}
-	n := len(a.networks) + len(a.hashes)
-	for _, listed := range a.domains {
-		if listed {
-			n++
-		}
-	}
-	return n
+	return a.digest
 }
-
-var domainPath = pattern.Path{Type: "domain-name", Steps: []pattern.Step{{Kind: pattern.Property, Name: "value"}}}
 
 func (a *Allow) add(line string) error {
 	if p, err := netip.ParsePrefix(line); err == nil {
@@ -90,10 +85,9 @@ func (a *Allow) add(line string) error {
 		return nil
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(line, "*"), ".")
-	kind, _, name := pattern.Read(domainPath, pattern.Value{Text: name})
-	if kind == pattern.DomainName {
-		a.domains[name] = true
-		for above := parent(name); above != ""; above = parent(above) {
+	if h, ok := readHost(name); ok && h.name != "" {
+		a.domains[h.name] = true
+		for above := parent(h.name); above != ""; above = parent(above) {
 			if !a.domains[above] {
 				a.domains[above] = false
 			}
@@ -103,7 +97,7 @@ func (a *Allow) add(line string) error {
 	if strings.Contains(line, "://") {
 		return errors.New("a URL is allowed by its host: write that alone")
 	}
-	return errors.New("this is no domain (in xn-- form), address, network or hash in hex")
+	return errors.New("this is no domain, address, network or hash in hex")
 }
 
 // plain is an IPv4 network that is written as IPv6 maps it, in IPv4.
@@ -127,15 +121,6 @@ func isHash(s string) bool {
 	return false
 }
 
-// covers reports whether a value that settles an entry is on the list.
-func (a *Allow) covers(e Entry) bool {
-	if a.Len() == 0 {
-		return false
-	}
-	v, _ := judge(e)
-	return v != nil && slices.ContainsFunc(v.values, a.has)
-}
-
 func (a *Allow) has(v value) bool {
 	if a == nil {
 		return false
@@ -143,26 +128,14 @@ func (a *Allow) has(v value) bool {
 	if p, ok := v.network(); ok {
 		return a.hasNetwork(plain(p))
 	}
-	switch v.kind {
-	case pattern.DomainName:
-		return a.hasDomain(v.text, true)
-	case pattern.EmailAddress:
-		return a.hasDomain(v.text[strings.LastIndexByte(v.text, '@')+1:], false)
-	case pattern.FileHash, pattern.CertificateHash:
+	if v.kind == pattern.FileHash || v.kind == pattern.CertificateHash {
 		return a.hashes[strings.ToLower(v.text)]
-	case pattern.URL:
-		u, err := url.Parse(v.text)
-		return err == nil && a.hasHost(u.Hostname())
 	}
-	return false
-}
-
-func (a *Allow) hasHost(host string) bool {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		ip = ip.Unmap().WithZone("")
-		return a.hasNetwork(netip.PrefixFrom(ip, ip.BitLen()))
+	h, _, _ := v.host()
+	if h.addr.IsValid() {
+		return a.hasNetwork(netip.PrefixFrom(h.addr, h.addr.BitLen()))
 	}
-	return a.hasDomain(strings.TrimSuffix(strings.ToLower(host), "."), false)
+	return h.name != "" && a.hasDomain(h.name, v.kind == pattern.DomainName)
 }
 
 // hasDomain reports whether the name or one above it is on the list, or, if it

@@ -3,6 +3,8 @@ package sink
 import (
 	"strings"
 	"testing"
+
+	"github.com/selat-hub/selat/stix/pattern"
 )
 
 func TestTheAllowListAlwaysWins(t *testing.T) {
@@ -50,7 +52,7 @@ func TestADomainAboveAnAllowedOneIsNotBlockedEither(t *testing.T) {
 }
 
 func TestALineThatIsNothingIsNamed(t *testing.T) {
-	for _, line := range []string{"https://example.com/", "two words", "192.0.2.1/24", "exämple.com", "192.0.2", strings.Repeat("a", longestAllowLine+1)} {
+	for _, line := range []string{"https://example.com/", "two words", "192.0.2.1/24", "ex ämple.com", "192.0.2", "0x7f.1", strings.Repeat("a", longestAllowLine+1)} {
 		_, err := ReadAllow(strings.NewReader("# first\n" + line + "\n"))
 		if err == nil || !strings.Contains(err.Error(), "line 2") {
 			t.Errorf("%.40q: %v", line, err)
@@ -68,7 +70,7 @@ func FuzzReadAllow(f *testing.F) {
 			return
 		}
 		for name, listed := range a.domains {
-			if !a.hasDomain(name, true) || listed && !a.hasHost("www."+name) {
+			if !a.has(value{kind: pattern.DomainName, text: name}) || listed && !a.has(value{kind: pattern.URL, text: "http://www." + name}) {
 				t.Errorf("%q is on the list and not found", name)
 			}
 		}

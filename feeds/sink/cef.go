@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/selat-hub/selat/stix"
 	"github.com/selat-hub/selat/stix/pattern"
 )
 
@@ -35,7 +36,7 @@ func newCEF(s Settings) cef {
 // lines are one for each value that settles the entry, or one without. An
 // observation is told too: it is an event, and no order to block.
 func (c cef) lines(e Event) []string {
-	name, severity, confidence := e.Entry.Type, 5, ""
+	name, severity, confidence := e.objectType(), 5, ""
 	var all []value
 	if v, reason := judge(e.Entry); reason == "" {
 		name, all = v.title(), v.values
@@ -45,9 +46,13 @@ func (c cef) lines(e Event) []string {
 		}
 	}
 	head := fmt.Sprintf("CEF:0|%s|%s|1.0|%s|%s|%d|rt=%d", cefHead(c.vendor), cefHead(c.product),
-		cefHead(e.Entry.Type+"."+string(e.Kind)), cefHead(name), severity, e.At.UnixMilli())
-	tail := fmt.Sprintf(" cs1Label=tlp cs1=%s cs2Label=stixId cs2=%s%s cs3Label=origin cs3=%s externalId=%s",
-		strings.TrimPrefix(tlp(e.Entry.Level), "TLP:"), cefText(e.Entry.ID), confidence, cefText(e.Entry.Origin), cefText(e.Key))
+		cefHead(e.objectType()+"."+string(e.Kind)), cefHead(name), severity, e.At.UnixMilli())
+	tail := ""
+	if e.Entry.Level != stix.NoLevel {
+		tail = " cs1Label=tlp cs1=" + strings.TrimPrefix(tlp(e.Entry.Level), "TLP:")
+	}
+	tail += fmt.Sprintf(" cs2Label=stixId cs2=%s%s cs3Label=origin cs3=%s externalId=%s",
+		cefText(e.Entry.ID), confidence, cefText(e.Entry.Origin), cefText(e.Key))
 	if len(all) == 0 {
 		return []string{head + tail}
 	}
@@ -124,18 +129,33 @@ func (c *cefFile) Tell(ctx context.Context, events []Event) error {
 			b.WriteByte('\n')
 		}
 	}
-	file, err := os.OpenFile(c.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(c.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("adding events: %w", err)
 	}
 	defer file.Close()
-	if _, err := file.WriteString(b.String()); err != nil {
+	text := b.String()
+	if torn(file) {
+		text = "\n" + text
+	}
+	if _, err := file.WriteString(text); err != nil {
 		return fmt.Errorf("adding events: %w", err)
 	}
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("adding events: %w", err)
 	}
 	return file.Close()
+}
+
+// torn reports whether a file ends within a line, since its writer was killed.
+func torn(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = file.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 // Close does nothing: no file is open between events.

@@ -13,7 +13,7 @@ import (
 
 var nftablesFormat = Format{
 	Name: "nftables", About: "two nftables sets, of IPv4 and of IPv6, that replace their elements at once", Default: "selat.nft",
-	Check: "nft --check --file {}", Reload: "nft --file {}",
+	Reload: "nft --file {}", // nft --check needs CAP_NET_ADMIN, which a daemon should not have
 	Options: []Option{
 		{Name: "table", Default: "selat", About: "the table of family inet that the sets are in"},
 		{Name: "set", Default: "blocked", About: "the name of the sets, to which 4 and 6 is added"},
@@ -112,15 +112,20 @@ func writeNftables(w io.Writer, table, set string, four, six []netip.Prefix) {
 	}
 }
 
-// writeIpset fills new sets and swaps them in.
+// ipsetMost is the same for all sets at all times: create -exist refuses a set that
+// is there with another. Only elements take memory.
+const ipsetMost = 1 << 24
+
+// writeIpset fills new sets and swaps them in. What a restore that was cut short
+// has left is emptied, since destroy -exist would need Linux 5.12.
 func writeIpset(w io.Writer, set string, four, six []netip.Prefix) {
 	for _, family := range []struct {
 		name, typ string
 		elements  []netip.Prefix
 	}{{set + "4", "inet", four}, {set + "6", "inet6", six}} {
-		most := max(65536, len(family.elements))
-		fmt.Fprintf(w, "create %s hash:net family %s maxelem %d -exist\n", family.name, family.typ, most)
-		fmt.Fprintf(w, "create %s-new hash:net family %s maxelem %d -exist\n", family.name, family.typ, most)
+		for _, name := range []string{family.name, family.name + "-new"} {
+			fmt.Fprintf(w, "create %s hash:net family %s maxelem %d -exist\n", name, family.typ, ipsetMost)
+		}
 		fmt.Fprintf(w, "flush %s-new\n", family.name)
 		for _, p := range family.elements {
 			fmt.Fprintf(w, "add %s-new %s\n", family.name, bare(p))

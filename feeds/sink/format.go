@@ -16,8 +16,8 @@ type Format struct {
 	// Default is the name of the file or folder where the configuration has none.
 	Default string
 	// Check is the command by which the consumer itself tells whether it would
-	// load the file, {} being its path; empty where there is none. Reload makes it
-	// load it.
+	// load the file, {} being its path and {tmp} a private folder; empty where there
+	// is none, or none that works without privileges. Reload makes it load it.
 	Check, Reload string
 	Options       []Option
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -43,9 +44,9 @@ func TestEachFormatIsAsItsConsumerHasIt(t *testing.T) {
 			"add element inet selat blocked4 {\n\t203.0.113.0/28,\n}\n" +
 			"add set inet selat blocked6 { type ipv6_addr; flags interval; }\nflush set inet selat blocked6\n" +
 			"add element inet selat blocked6 {\n\t2001:db8::7,\n\t2001:db8:0:1::,\n}\n",
-		"ipset": "create selat4 hash:net family inet maxelem 65536 -exist\ncreate selat4-new hash:net family inet maxelem 65536 -exist\nflush selat4-new\n" +
+		"ipset": "create selat4 hash:net family inet maxelem 16777216 -exist\ncreate selat4-new hash:net family inet maxelem 16777216 -exist\nflush selat4-new\n" +
 			"add selat4-new 203.0.113.0/28\nswap selat4-new selat4\ndestroy selat4-new\n" +
-			"create selat6 hash:net family inet6 maxelem 65536 -exist\ncreate selat6-new hash:net family inet6 maxelem 65536 -exist\nflush selat6-new\n" +
+			"create selat6 hash:net family inet6 maxelem 16777216 -exist\ncreate selat6-new hash:net family inet6 maxelem 16777216 -exist\nflush selat6-new\n" +
 			"add selat6-new 2001:db8::7\nadd selat6-new 2001:db8:0:1::\nswap selat6-new selat6\ndestroy selat6-new\n",
 		"rpz": "$TTL 300\n@ IN SOA localhost. root.localhost. ( 1787227200 3600 600 86400 300 )\n@ IN NS localhost.\n" +
 			"128.7.zz.db8.2001.rpz-ip CNAME .\n128.zz.1.0.db8.2001.rpz-ip CNAME .\n28.0.113.0.203.rpz-ip CNAME .\n32.10.113.0.203.rpz-ip CNAME .\n" +
@@ -72,6 +73,30 @@ func TestEachFormatIsAsItsConsumerHasIt(t *testing.T) {
 				t.Errorf("%+v", count)
 			}
 		})
+	}
+}
+
+// An ipset keeps its maxelem, and create -exist fails for another.
+func TestIpsetMakesTheSameSetsHoweverManyAddressesThereAre(t *testing.T) {
+	creates := func(n int) (all []string) {
+		var some []netip.Prefix
+		for i := range n {
+			some = append(some, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)}), 32))
+		}
+		var b strings.Builder
+		writeIpset(&b, "selat", some, nil)
+		for line := range strings.Lines(b.String()) {
+			if strings.HasPrefix(line, "create") {
+				all = append(all, line)
+			}
+		}
+		return all
+	}
+	few := creates(1)
+	for _, n := range []int{0, 65537, 65541, 140000} {
+		if many := creates(n); len(few) != 4 || !slices.Equal(few, many) {
+			t.Errorf("of one it has %q, of %d %q", few, n, many)
+		}
 	}
 }
 

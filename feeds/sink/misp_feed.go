@@ -20,6 +20,7 @@ import (
 
 	"github.com/selat-hub/selat/feeds/misp"
 	"github.com/selat-hub/selat/stix"
+	"github.com/selat-hub/selat/stix/pattern"
 )
 
 // MISPFeed is a folder that any web server can serve to MISP as a feed:
@@ -27,7 +28,8 @@ import (
 // the hub stored the indicators.
 //
 // An indicator is written where an attribute says just what its pattern says (see
-// package misp); of others the count says unsupported-pattern. MISP keeps no end of
+// package misp), spelled as the pattern spells it; of others the count says
+// unsupported-pattern. MISP keeps no end of
 // validity: the comment says it.
 //
 // Readers fetch the events whose timestamps have grown. So one that is as it was
@@ -64,11 +66,11 @@ type listing struct {
 func readIndicator(e *Entry) (i listing, skipped string) {
 	switch {
 	case e.Type != "indicator":
-		return i, "no-value"
+		return i, NoVerdict
 	case json.Unmarshal(e.Object, &i) != nil:
-		return i, "invalid-object"
+		return i, Unreadable
 	case i.PatternType != "stix":
-		return i, "unsupported-pattern"
+		return i, OtherLanguage
 	}
 	return i, ""
 }
@@ -87,13 +89,12 @@ func (f MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry
 		count.Entries++
 		i, skipped := readIndicator(&e)
 		var a misp.Attribute
-		if skipped == "" && f.Allow.covers(e) {
-			skipped = OnAllowList
-		}
 		if skipped == "" {
 			var ok bool
 			if a, ok = misp.FromPattern(i.Pattern); !ok {
-				skipped = "unsupported-pattern"
+				skipped = UnsupportedPattern
+			} else {
+				skipped = withheldAttribute(i.Pattern, f.Allow)
 			}
 		}
 		if skipped != "" {
@@ -107,6 +108,26 @@ func (f MISPFeed) Render(ctx context.Context, dir string, entries iter.Seq[Entry
 		count.Lines++
 	}
 	return count, w.close(err)
+}
+
+// withheldAttribute says why the attribute that says a pattern is not written: for
+// any value that it names, though AND joins it with others, since MISP's readers
+// look for each.
+func withheldAttribute(source string, allow *Allow) string {
+	p, err := pattern.Parse(source)
+	if err != nil {
+		return Unreadable
+	}
+	var reasons []string
+	for _, o := range pattern.Values(p) {
+		if why := withheld(value{kind: o.Kind, text: o.Canonical}, allow); why != "" {
+			reasons = append(reasons, why)
+		}
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return worst(reasons)
 }
 
 // fill completes an attribute with what is known of its indicator.

@@ -314,7 +314,7 @@ func TestAMISPFeedWritesOnlyWhatAnAttributeSays(t *testing.T) {
 	var files [2]map[string]string
 	for i, dir := range dirs {
 		count := render(t, sink.MISPFeed{}, dir, some(t)...)
-		if diff := cmp.Diff(sink.Count{Entries: 9, Written: 4, Lines: 4, Skipped: map[string]int{"unsupported-pattern": 4, "no-value": 1}}, count); diff != "" {
+		if diff := cmp.Diff(sink.Count{Entries: 9, Written: 4, Lines: 4, Skipped: map[string]int{"unsupported-pattern": 4, "no-verdict": 1}}, count); diff != "" {
 			t.Error(diff)
 		}
 		files[i] = contents(t, dir)
@@ -349,7 +349,7 @@ func contents(t testing.TB, dir string) map[string]string {
 func TestSigmaRulesHaveWhatEachRuleMustHave(t *testing.T) {
 	dir := t.TempDir()
 	count := render(t, sink.Sigma{}, dir, some(t)...)
-	if diff := cmp.Diff(sink.Count{Entries: 9, Written: 6, Lines: 7, Skipped: map[string]int{"unsupported-pattern": 2, "no-value": 1}}, count); diff != "" {
+	if diff := cmp.Diff(sink.Count{Entries: 9, Written: 6, Lines: 7, Skipped: map[string]int{"unsupported-pattern": 2, "no-verdict": 1}, Withheld: map[string]int{}}, count); diff != "" {
 		t.Error(diff)
 	}
 	first := contents(t, dir)

@@ -70,6 +70,9 @@ func TestEveryValueThatSettlesIsInTheFileOnce(t *testing.T) {
 				continue
 			}
 			for _, one := range v.values {
+				if withheld(one, nil) != "" {
+					continue
+				}
 				if newRPZZone.takes(one) == "" {
 					names[owner(one)] = 1
 				}

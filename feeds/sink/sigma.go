@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -21,10 +20,10 @@ import (
 // queries, addresses in network connections, URLs in those of a proxy, hashes of
 // files where processes start.
 //
-// Only values that settle their pattern alone are written (pattern.Decisive and
-// pattern.Networks): a rule never asks for less than the indicator does.
+// Only values that settle their pattern alone are written: a rule never asks for
+// less than the indicator does.
 type Sigma struct {
-	// Allow is never written, nor is a rule of which it is a part.
+	// Allow is never written.
 	Allow *Allow
 }
 
@@ -65,75 +64,49 @@ var sigmaHashes = map[string]string{"MD5": "MD5=", "SHA-1": "SHA1=", "SHA-256": 
 
 // Render writes the rules.
 func (s Sigma) Render(ctx context.Context, dir string, entries iter.Seq[Entry], now time.Time) (Count, error) {
-	count := Count{Skipped: map[string]int{}}
-	for e := range entries {
-		if err := ctx.Err(); err != nil {
-			return count, err
-		}
-		count.Entries++
-		i, skipped := readIndicator(&e)
-		var found map[string][]string
-		if skipped == "" && s.Allow.covers(e) {
-			skipped = OnAllowList
-		}
-		if skipped == "" {
-			if found = sigmaValues(i.Pattern); len(found) == 0 {
-				skipped = "unsupported-pattern"
-			}
-		}
-		if skipped != "" {
-			count.Skipped[skipped]++
-			continue
-		}
-		rules, err := writeSigma(&e, &i, found)
-		if err == nil {
-			// The origin and the id name an indicator, and nothing of a stranger's a
-			// path: the name is made of their hash.
-			name := "selat_" + uuid.NewSHA1(mispSpace, []byte("sigma\x00"+e.Origin+"\x00"+e.ID)).String() + ".yml"
-			err = os.WriteFile(filepath.Join(dir, name), rules, 0o644)
-		}
-		if err != nil {
-			return count, fmt.Errorf("writing the Sigma rule of %s: %w", e.ID, err)
-		}
-		count.Written++
-		count.Lines += len(found)
-	}
-	return count, nil
-}
-
-// sigmaValues lists the values of a pattern by kind.
-func sigmaValues(source string) map[string][]string {
-	p, err := pattern.Parse(source)
-	if err != nil {
-		return nil
-	}
-	found := map[string][]string{}
-	for _, v := range pattern.Decisive(p) {
-		kind, text := "", v.Value
-		switch v.Kind {
-		case pattern.DomainName:
-			kind = "domain"
-		case pattern.URL:
-			kind = "url"
-		case pattern.IPv4Address, pattern.IPv6Address:
-			kind = "address"
-		case pattern.FileHash:
-			if prefix := sigmaHashes[v.Algorithm]; prefix != "" && v.Path.Type == "file" {
-				kind, text = "hash", prefix+strings.ToUpper(text)
-			}
-		}
-		if kind != "" {
+	return judgeAll(ctx, entries, s.Allow, sigmaTakes, func(v *verdict) (int, error) {
+		i, _ := readIndicator(&v.Entry) // what is wrong beside the pattern is left out
+		found := map[string][]string{}
+		for _, one := range v.values {
+			kind, text := sigmaValue(one)
 			found[kind] = append(found[kind], text)
 		}
-	}
-	for _, v := range pattern.Networks(p) {
-		kind := "network"
-		if !strings.Contains(v.Value, "/") {
-			kind = "address"
+		rules, err := writeSigma(&v.Entry, &i, found)
+		if err != nil {
+			return 0, err
 		}
-		found[kind] = append(found[kind], v.Value)
+		// The origin and the id name an indicator, and nothing of a stranger's a
+		// path: the name is made of their hash.
+		name := "selat_" + uuid.NewSHA1(mispSpace, []byte("sigma\x00"+v.Origin+"\x00"+v.ID)).String() + ".yml"
+		return len(found), os.WriteFile(filepath.Join(dir, name), rules, 0o644)
+	})
+}
+
+func sigmaTakes(v value) string {
+	if kind, _ := sigmaValue(v); kind == "" || v.port != 0 || v.protocol != "" {
+		return NoValue
 	}
-	return found
+	return ""
+}
+
+// sigmaValue is the kind of rule that looks for a value, empty if none does, and
+// the value as Sigma has it.
+func sigmaValue(v value) (kind, text string) {
+	switch v.kind {
+	case pattern.DomainName:
+		return "domain", v.text
+	case pattern.URL:
+		return "url", v.text
+	case pattern.IPv4Address, pattern.IPv6Address:
+		return "address", v.text
+	case pattern.IPv4Network, pattern.IPv6Network:
+		return "network", v.text
+	case pattern.FileHash:
+		if prefix := sigmaHashes[v.algorithm]; prefix != "" {
+			return "hash", prefix + strings.ToUpper(v.text)
+		}
+	}
+	return "", ""
 }
 
 func writeSigma(e *Entry, i *listing, found map[string][]string) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/selat-hub/selat/stix"
@@ -80,14 +81,35 @@ const (
 	Updated  EventKind = "updated"
 	Revoked  EventKind = "revoked"
 	Expired  EventKind = "expired"
-	Recalled EventKind = "recalled" // Entry has no Object
+	Recalled EventKind = "recalled" // Entry has an ID and an Origin, and no more
 )
+
+// objectType is the type of the entry, if need be as its id has it.
+func (e *Event) objectType() string {
+	if e.Entry.Type != "" {
+		return e.Entry.Type
+	}
+	t, _, _ := strings.Cut(e.Entry.ID, "--")
+	return t
+}
 
 // Stream is a sink that is told of events: a SIEM, a webhook. Each event is told
 // at least once, in order.
 type Stream interface {
 	// Tell hands events on. When it returns nil they are delivered, as far as the
-	// protocol can tell; an error has all of them told again.
+	// protocol can tell; an error has all of them told again, a *Refusal those from
+	// the one that it is about.
 	Tell(ctx context.Context, events []Event) error
 	Close() error
 }
+
+// Refusal is the error of a receiver that is there and will not take an event. Those
+// before it are delivered, and those after it were not told.
+type Refusal struct {
+	// Index is that of the event among those that were to be told.
+	Index int
+	// Status is the receiver's answer, of one line.
+	Status string
+}
+
+func (r *Refusal) Error() string { return "the receiver refuses the event with " + r.Status }

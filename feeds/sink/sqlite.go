@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -17,8 +18,7 @@ import (
 
 var sqliteFormat = Format{
 	Name: "sqlite", About: "the table for analysts as an SQLite database", Default: "selat.sqlite",
-	Check: "sqlite3 {} 'pragma integrity_check'",
-	File:  func(Settings) (File, error) { return sqliteTable{}, nil },
+	File: func(Settings) (File, error) { return sqliteTable{}, nil },
 }
 
 type sqliteTable struct{}
@@ -35,6 +35,9 @@ func (sqliteTable) Render(ctx context.Context, w io.Writer, entries iter.Seq[Ent
 	count, err := fillDatabase(ctx, path, entries)
 	if err != nil {
 		return count, fmt.Errorf("making the database: %w", err)
+	}
+	if err := intact(ctx, path); err != nil {
+		return count, fmt.Errorf("checking the database: %w", err)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -86,4 +89,21 @@ func fillDatabase(ctx context.Context, path string, entries iter.Seq[Entry]) (Co
 		return count, err
 	}
 	return count, db.Close()
+}
+
+// intact has SQLite look through a database.
+func intact(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}).String())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var said string
+	if err := db.QueryRowContext(ctx, "pragma integrity_check(1)").Scan(&said); err != nil {
+		return err
+	}
+	if said != "ok" {
+		return errors.New("it is damaged")
+	}
+	return db.Close()
 }

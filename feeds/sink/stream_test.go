@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -71,6 +70,23 @@ func TestCEFLinesAreAddedToAFileThatWasRotated(t *testing.T) {
 		if err := os.Rename(path, path+".1"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestACEFLineThatWasCutOffTakesNoOtherWithIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cef.log")
+	if err := os.WriteFile(path, []byte("CEF:0|whole\nCEF:0|half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := streamOf(t, "cef", map[string]string{"path": path})
+	for _, key := range []string{"a", "b"} {
+		if err := s.Tell(context.Background(), []Event{event(key, addressEntry(1, "203.0.113.10"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if lines := bytes.Split(b, []byte("\n")); err != nil || len(lines) != 5 || string(lines[1]) != "CEF:0|half" || !bytes.HasPrefix(lines[2], []byte("CEF:0|Selat|")) {
+		t.Fatalf("%v\n%s", err, b)
 	}
 }
 
@@ -303,13 +319,14 @@ func TestAWebhookIsRefusedWithoutASafeSecretOrPlace(t *testing.T) {
 }
 
 func TestARecalledEventTellsWhatIsKnown(t *testing.T) {
-	e := domainEntry(1, "bad.example")
-	e.Object = nil
-	body, err := webhookBody(Event{Kind: Recalled, Entry: e, At: noon, Key: "k"})
-	if err != nil || bytes.Contains(body, []byte("object")) || !bytes.HasSuffix(body, []byte(`"tlp":"green"}`)) {
+	e := Event{Kind: Recalled, Entry: Entry{ID: domainEntry(1, "bad.example").ID, Origin: "sg"}, At: noon, Key: "k"}
+	body, err := webhookBody(e)
+	want := `{"key":"k","kind":"recalled","at":"2026-08-20T12:00:00Z","origin":"sg","id":"` + e.Entry.ID + `","type":"indicator"}`
+	if err != nil || string(body) != want {
 		t.Errorf("%v %s", err, body)
 	}
-	if lines := newCEF(Settings{}).lines(Event{Kind: Recalled, Entry: e, At: noon}); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprintf("cs2=%s", e.ID)) {
+	want = "CEF:0|Selat|hub|1.0|indicator.recalled|indicator|5|rt=1787227200000 cs2Label=stixId cs2=" + e.Entry.ID + " cs3Label=origin cs3=sg externalId=k"
+	if lines := newCEF(Settings{}).lines(e); len(lines) != 1 || lines[0] != want {
 		t.Errorf("%q", lines)
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/selat-hub/selat/stix/pattern"
 )
 
-const suricataCheck = "suricata -T -l /tmp -S {}"
+// suricataCheck logs where nobody else reads: its log quotes a rule that it refuses.
+const suricataCheck = "suricata -T -l {tmp} -S {}"
 
 var sidOptions = []Option{
 	{Name: "sid-from", Default: "1000000000", About: "the first number for rules, of a range that nothing else uses"},
@@ -36,7 +37,7 @@ var suricataFormats = []Format{
 	},
 	{
 		Name: "suricata-datasets", About: "Suricata datasets with the few rules that use them, for many values", Default: "selat-suricata",
-		Check: "suricata -T -l /tmp -S {}/selat.rules", Reload: "suricatasc -c ruleset-reload-nonblocking",
+		Check: suricataCheck + "/selat.rules", Reload: "suricatasc -c ruleset-reload-nonblocking",
 		Options: sidOptions,
 		Folder: func(s Settings) (Folder, error) {
 			r, err := newRules(s)
@@ -121,9 +122,7 @@ func (r *rules) write(w io.Writer, numbers *sids, v *verdict, one value) (int, e
 	case pattern.URL:
 		host, uri, _ := web(one.text)
 		heads = []string{"http $HOME_NET any -> any any"}
-		// The name of a host has no case, and Suricata brings it into lower case.
-		tests = []string{fmt.Sprintf("http.host; %s http.uri.raw; %s",
-			content(strings.ToLower(host), true), content(uri, true))}
+		tests = []string{fmt.Sprintf("http.host; %s http.uri.raw; %s", content(host, true), content(uri, true))}
 	default:
 		heads, tests = address(one)
 	}
@@ -213,8 +212,8 @@ func web(s string) (host, uri string, ok bool) {
 	return host, uri, len(host) <= longestContent && len(uri) <= longestContent
 }
 
-// suricataText makes a text fit to stand between quotation marks in a rule, all
-// but letters, digits and a few signs being left out of ASCII.
+// suricataText makes a text fit to stand between quotation marks in a rule: signs
+// that end a text or an option there, or escape one, become others like them.
 func suricataText(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {

@@ -1,11 +1,13 @@
 package sink
 
 import (
+	"bufio"
 	"context"
-	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -96,28 +98,32 @@ func eachRow(ctx context.Context, entries iter.Seq[Entry], write func([]string) 
 
 type csvTable struct{}
 
+// Render quotes every cell (RFC 4180).
 func (csvTable) Render(ctx context.Context, w io.Writer, entries iter.Seq[Entry], _ time.Time) (Count, error) {
-	out := csv.NewWriter(w)
-	if err := out.Write(columns); err != nil {
+	out := bufio.NewWriter(w)
+	write := func(row []string) error {
+		for i, text := range row {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			out.WriteString(`"` + strings.ReplaceAll(cell(text), `"`, `""`) + `"`)
+		}
+		_, err := out.WriteString("\n")
+		return err
+	}
+	if err := write(columns); err != nil {
 		return Count{}, fmt.Errorf("writing the head of the table: %w", err)
 	}
-	count, err := eachRow(ctx, entries, func(row []string) error {
-		for i := range row {
-			row[i] = cell(row[i])
-		}
-		return out.Write(row)
-	})
-	out.Flush()
-	if err == nil {
-		err = out.Error()
-	}
-	return count, err
+	count, err := eachRow(ctx, entries, write)
+	return count, errors.Join(err, out.Flush())
 }
 
-// cell keeps a spreadsheet from taking a text for a formula.
+// formula is what a spreadsheet may take for the beginning of one: at the start of
+// a cell, and after what separates cells where it is set to another language than
+// ours, whatever quotes are around.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])([\s"]*)([=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])`)
+
+// cell keeps a spreadsheet from taking a text, or what is in it, for a formula.
 func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	return formula.ReplaceAllString(s, "$1$2'$3")
 }

@@ -20,8 +20,8 @@ import (
 func TestTheTableHasWhatNamesNoVerdictToo(t *testing.T) {
 	text, count := render(t, fileOf(t, "csv", Settings{Allow: allowing(t, "cdn.bad.example")}), mixed()...)
 	for _, want := range []string{
-		",ipv4-address,203.0.113.66,asked\n", ",domain-name,not.example,excluded\n", ",domain-name,cdn.bad.example,decisive\n",
-		",ipv4-address,203.0.113.99,observed\n",
+		`,"ipv4-address","203.0.113.66","asked"`, `,"domain-name","not.example","excluded"`, `,"domain-name","cdn.bad.example","decisive"`,
+		`,"ipv4-address","203.0.113.99","observed"`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
@@ -40,14 +40,38 @@ func TestNoCellIsAFormula(t *testing.T) {
 		if err != nil || len(all) != count.Lines+1 || strings.Count(text, "\n") != count.Lines+1 {
 			t.Fatal(len(all), count, err)
 		}
-		for _, row := range all {
-			for _, cell := range row {
-				if strings.HasPrefix(cell, "=") || strings.HasPrefix(cell, "+") || strings.HasPrefix(cell, "@") || strings.HasPrefix(cell, "-") {
-					t.Fatalf("%q", cell)
-				}
+		cells := slices.Concat(all...)
+		// A spreadsheet that separates by another sign closes no quote that it
+		// did not open.
+		for _, separator := range []string{";", "\t"} {
+			for line := range strings.Lines(text) {
+				cells = append(cells, strings.Split(line, separator)...)
+			}
+		}
+		for _, cell := range cells {
+			if s := strings.TrimLeft(cell, "\" \r\n"); s != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(s)[0]) {
+				t.Fatalf("%q in\n%s", cell, text)
 			}
 		}
 	})
+}
+
+func TestACellIsNoFormulaWhateverSeparatesCells(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"plain; text - of two + three", "plain; text - of two + three"},
+		{"=1", "'=1"}, {" \"+1", " \"'+1"}, {"＝1", "'＝1"},
+		{"x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"},
+		{"x;\"=1", "x;\"'=1"}, {"x; @a;-b\t+c", "x; '@a;'-b\t'+c"},
+		{"http://a.example/;=1+1", "http://a.example/;'=1+1"},
+	} {
+		if got := cell(test.text); got != test.want {
+			t.Errorf("%q becomes %q", test.text, got)
+		}
+	}
+	text, _ := render(t, csvTable{}, indicator(1, "x;=1+1", "[url:value = 'http://a.example/;=1+1']"))
+	if !strings.Contains(text, `,"x;'=1+1",`) || !strings.Contains(text, `,"http://a.example/;'=1+1",`) {
+		t.Errorf("%s", text)
+	}
 }
 
 func TestTheDatabaseHasTheSameRows(t *testing.T) {
@@ -68,6 +92,20 @@ func TestTheDatabaseHasTheSameRows(t *testing.T) {
 	}
 	if err := db.QueryRow("select origin from entries where value = ?", "cdn.bad.example").Scan(&origin); err != nil || origin != "th" {
 		t.Error(origin, err)
+	}
+}
+
+func TestADamagedDatabaseIsNotWritten(t *testing.T) {
+	text, _ := render(t, fileOf(t, "sqlite", Settings{}), mixed()...)
+	if err := intact(t.Context(), write(t, "whole", text)); err != nil {
+		t.Error(err)
+	}
+	middle := []byte(text)
+	clear(middle[len(middle)/2 : len(middle)/2+4096])
+	for _, damaged := range []string{string(middle), text[:len(text)-4096], "not a database at all, and longer than a head is"} {
+		if err := intact(t.Context(), write(t, "damaged", damaged)); err == nil {
+			t.Errorf("%d bytes pass for a database", len(damaged))
+		}
 	}
 }
 

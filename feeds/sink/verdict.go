@@ -23,6 +23,8 @@ const (
 	NoValue            = "no-value"            // its values are of no kind that the format has
 	OnAllowList        = "allow-list"
 	SpecialAddress     = "special-address" // private, loopback, link-local, multicast
+	IsPublicSuffix     = "public-suffix"   // strangers have names of their own below it
+	UnclearHost        = "unclear-host"    // readers differ on which machine it means, if any
 	NameTooLong        = "name-too-long"
 )
 
@@ -94,11 +96,15 @@ func judge(e Entry) (*verdict, string) {
 	return v, ""
 }
 
-// settling lists what settles a pattern, each once, in the order of writing.
+// settling lists what settles a pattern, each once, in the order of writing, and
+// URLs with their host in its one spelling.
 func settling(p *pattern.Pattern) []value {
 	var all []value
 	seen := map[value]bool{}
 	add := func(v value) {
+		if v.kind == pattern.URL {
+			_, v.text, _ = hostOfURL(v.text)
+		}
 		if !seen[v] {
 			seen[v] = true
 			all = append(all, v)
@@ -254,18 +260,32 @@ func refuse(v value, allow *Allow, takes choice) string {
 	if why := takes(v); why != "" {
 		return why
 	}
-	if allow.has(v) {
-		return OnAllowList
+	return withheld(v, allow)
+}
+
+// withheld says why no format writes a value, whatever kinds it takes.
+func withheld(v value, allow *Allow) string {
+	network, isNetwork := v.network()
+	h, named, clear := v.host()
+	if h.addr.IsValid() {
+		network, isNetwork = netip.PrefixFrom(h.addr, h.addr.BitLen()), true
 	}
-	if network, ok := v.network(); ok && special(network) {
+	switch {
+	case allow.has(v):
+		return OnAllowList
+	case named && !clear, h.addr.IsValid() && v.kind != pattern.URL:
+		return UnclearHost
+	case isNetwork && special(network):
 		return SpecialAddress
+	case v.kind == pattern.DomainName && isPublicSuffix(h.name):
+		return IsPublicSuffix
 	}
 	return ""
 }
 
 // worst is the reason that is told of an entry none of whose values is written.
 func worst(reasons []string) string {
-	for _, why := range []string{OnAllowList, SpecialAddress, NameTooLong} {
+	for _, why := range []string{OnAllowList, SpecialAddress, IsPublicSuffix, UnclearHost, NameTooLong} {
 		if slices.Contains(reasons, why) {
 			return why
 		}
@@ -284,6 +304,22 @@ func (v value) network() (netip.Prefix, bool) {
 		return p, err == nil
 	}
 	return netip.Prefix{}, false
+}
+
+// host is that of the value, if it is of a kind that names one; clear is false if
+// it cannot be told which.
+func (v value) host() (h host, named, clear bool) {
+	switch v.kind {
+	case pattern.DomainName:
+		h, clear = readHost(v.text)
+	case pattern.EmailAddress:
+		h, clear = readHost(v.text[strings.LastIndexByte(v.text, '@')+1:])
+	case pattern.URL:
+		h, _, clear = hostOfURL(v.text)
+	default:
+		return h, false, false
+	}
+	return h, true, clear
 }
 
 // specials are networks that mean another thing to each who reads of them:

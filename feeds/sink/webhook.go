@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/selat-hub/selat/stix"
 )
 
 var webhookFormat = Format{
@@ -117,15 +119,20 @@ func readSecret(path string) ([]byte, error) {
 
 // Tell posts the events one after another.
 func (h *webhook) Tell(ctx context.Context, events []Event) error {
-	for _, e := range events {
-		if err := h.deliver(ctx, e); err != nil {
+	for i, e := range events {
+		err := h.deliver(ctx, e)
+		var refused *Refusal
+		if errors.As(err, &refused) {
+			refused.Index = i
+		}
+		if err != nil {
 			return fmt.Errorf("telling the webhook of %s: %w", e.Entry.ID, err)
 		}
 	}
 	return nil
 }
 
-// deliver tries until the receiver takes the event, it refuses it for good, or
+// deliver tries until the receiver takes the event, refuses it (a *Refusal), or
 // tries are used up.
 func (h *webhook) deliver(ctx context.Context, e Event) error {
 	body, err := webhookBody(e)
@@ -147,8 +154,13 @@ func (h *webhook) deliver(ctx context.Context, e Event) error {
 	}
 }
 
-// webhookBody has the object's bytes in it as they were published.
+// webhookBody has the object's bytes in it as they were published, and leaves out
+// what is not known of one that was recalled.
 func webhookBody(e Event) ([]byte, error) {
+	level := ""
+	if e.Entry.Level != stix.NoLevel {
+		level = e.Entry.Level.String()
+	}
 	head, err := json.Marshal(struct {
 		Key      string    `json:"key"`
 		Kind     EventKind `json:"kind"`
@@ -157,9 +169,9 @@ func webhookBody(e Event) ([]byte, error) {
 		ID       string    `json:"id"`
 		Type     string    `json:"type"`
 		Version  string    `json:"version,omitempty"`
-		Audience string    `json:"audience"`
-		TLP      string    `json:"tlp"`
-	}{e.Key, e.Kind, e.At.UTC(), e.Entry.Origin, e.Entry.ID, e.Entry.Type, e.Entry.Version, e.Entry.Audience, e.Entry.Level.String()})
+		Audience string    `json:"audience,omitempty"`
+		TLP      string    `json:"tlp,omitempty"`
+	}{e.Key, e.Kind, e.At.UTC(), e.Entry.Origin, e.Entry.ID, e.objectType(), e.Entry.Version, e.Entry.Audience, level})
 	if err != nil {
 		return nil, fmt.Errorf("writing the event: %w", err)
 	}
@@ -196,9 +208,18 @@ func (h *webhook) post(ctx context.Context, e Event, body []byte) (again bool, a
 	case code >= 200 && code < 300:
 		return false, 0, nil
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		return true, retryAfter(response.Header.Get("Retry-After"), h.now()), fmt.Errorf("it answers %s", response.Status)
+		return true, retryAfter(response.Header.Get("Retry-After"), h.now()), fmt.Errorf("it answers %s", statusText(code))
 	}
-	return false, 0, fmt.Errorf("it refuses the event with %s", response.Status)
+	if code >= 400 && code < 500 {
+		return false, 0, &Refusal{Status: statusText(code)}
+	}
+	return false, 0, fmt.Errorf("it answers %s", statusText(code))
+}
+
+// statusText is the status in the words of the registry: those of the receiver could
+// be anything.
+func statusText(code int) string {
+	return strings.TrimSpace(strconv.Itoa(code) + " " + http.StatusText(code))
 }
 
 // withoutURL leaves out the URL, which may bear a token of the receiver's.

@@ -99,7 +99,7 @@ func (s *Sink) try(ctx context.Context, allow *sink.Allow, state *State, now tim
 	}
 	t.trouble(writable(filepath.Dir(s.Path)))
 	t.Checked = s.tried(o)
-	for _, command := range [][]string{o.Check, o.Reload} {
+	for _, command := range []Command{o.Check, o.Reload} {
 		if len(command) > 0 {
 			_, err := exec.LookPath(command[0])
 			t.trouble(err)

@@ -1,10 +1,10 @@
 package sinks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -21,7 +21,7 @@ type Config struct {
 	Credentials string `yaml:"credentials"`
 	Hub         string `yaml:"hub"`
 	State       string `yaml:"state"`
-	// Allow is a list of what is never blocked.
+	// Allow is a list of what is never blocked. It is read again when it changes.
 	Allow string `yaml:"allow"`
 	// Since is where the very first start begins; empty is everything.
 	Since string `yaml:"since"`
@@ -47,8 +47,11 @@ type Sink struct {
 	Interval daemon.Duration `yaml:"interval"`
 	Shrink   *int            `yaml:"shrink_percent"`
 	Mode     string          `yaml:"mode"`
-	Check    *string         `yaml:"check"`
-	Reload   string          `yaml:"reload"`
+	Check    *Command        `yaml:"check"`
+	Reload   Command         `yaml:"reload"`
+	// SetAsideAfter is how often a receiver of events must refuse one, half a minute
+	// apart, until it is set aside and the next is told. Default 10.
+	SetAsideAfter int `yaml:"set_aside_after"`
 
 	format sink.Format
 	mode   fs.FileMode
@@ -83,10 +86,11 @@ func (c *Config) settle(dir string) error {
 		if err := s.settle(in); err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
-		if other := paths[s.Path]; s.Path != "" && other != "" {
+		path := cmp.Or(s.Path, s.Options["path"])
+		if other := paths[path]; path != "" && other != "" {
 			return fmt.Errorf("sinks.%s: it has the path of sinks.%s", name, other)
 		}
-		paths[s.Path] = name
+		paths[path] = name
 	}
 	return nil
 }
@@ -107,11 +111,22 @@ func (s *Sink) settle(in func(...*string)) (err error) {
 	if s.Red && (s.Exposure != policy.ExposeOrganization || !personal(s.Format)) {
 		return errors.New("red: TLP:RED goes to files of the seat's own people only: exposure organization, format stix, stix-bundle, csv or sqlite")
 	}
-	if s.Path == "" {
-		s.Path = s.format.Default
+	for _, name := range fileOptions {
+		if path := s.Options[name]; path != "" {
+			in(&path)
+			s.Options[name] = filepath.Clean(path)
+		}
 	}
-	if s.format.Shape() != "stream" {
+	switch {
+	case s.format.Stream == nil:
+		s.Path = cmp.Or(s.Path, s.format.Default)
 		in(&s.Path)
+		s.Path = filepath.Clean(s.Path)
+		if err := replaceable(s.Path, s.format.Folder != nil); err != nil {
+			return fmt.Errorf("path: %w", err)
+		}
+	case s.Path != "":
+		return fmt.Errorf("path: %s has none here; where it writes, if to a file, is said in its options", s.Format)
 	}
 	s.mode = 0o640
 	if s.Mode != "" {
@@ -127,11 +142,20 @@ func (s *Sink) settle(in func(...*string)) (err error) {
 	if s.Shrink != nil && (*s.Shrink < 1 || *s.Shrink > 100) {
 		return errors.New("shrink_percent is 1 to 100; 100 lets it lose everything at once")
 	}
+	if s.SetAsideAfter < 0 || s.SetAsideAfter > 0 && s.format.Stream == nil {
+		return errors.New("set_aside_after is how often a receiver of events refuses one before it is set aside: 1 or more, of a sink that is told of events")
+	}
+	if s.SetAsideAfter == 0 {
+		s.SetAsideAfter = defaultSetAside
+	}
 	if s.MinConfidence < 0 || s.MinConfidence > 100 {
 		return errors.New("min_confidence is 0 to 100")
 	}
 	return nil
 }
+
+// fileOptions are those options of formats that are paths.
+var fileOptions = []string{"path", "secret-file", "ca", "certificate", "key"}
 
 // personal formats are files that a person opens, and no device loads.
 func personal(format string) bool {
@@ -143,16 +167,21 @@ func (s *Sink) View() View {
 	return View{Outlet: policy.Outlet{Exposure: s.Exposure, Drill: s.Drill, Personal: s.Red}, Types: s.Types, Origins: s.Origins, MinConfidence: s.MinConfidence}
 }
 
+// defaultSetAside is how often a receiver refuses an event until it is set aside.
+const defaultSetAside = 10
+
 // defaultShrink is how many percent of its lines a file may lose at once.
 const defaultShrink = 50
 
 // output makes a sink that is a file or folder.
 func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
-	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: strings.Fields(s.Reload)}
+	o = &Output{Name: s.Name, Path: s.Path, View: s.View(), Mode: s.mode, Shrink: defaultShrink, Reload: s.Reload, allow: allow}
 	if s.Shrink != nil {
 		o.Shrink = *s.Shrink
 	}
-	o.Check = s.check()
+	if o.Check, err = s.check(); err != nil {
+		return nil, fmt.Errorf("sinks.%s: %w", s.Name, err)
+	}
 	settings := sink.Settings{Options: s.Options, Allow: allow, Path: s.Path}
 	if s.format.File != nil {
 		o.File, err = s.format.File(settings)
@@ -167,29 +196,16 @@ func (s *Sink) output(allow *sink.Allow) (o *Output, err error) {
 
 // check is the command that the configuration names; without one the format's own,
 // if that is installed here.
-func (s *Sink) check() []string {
+func (s *Sink) check() (Command, error) {
 	if s.Check != nil {
-		return strings.Fields(*s.Check)
+		return *s.Check, nil
 	}
-	own := strings.Fields(s.format.Check)
-	if len(own) == 0 {
-		return nil
+	own, err := split(s.format.Check)
+	if err != nil || len(own) == 0 {
+		return nil, err
 	}
 	if _, err := exec.LookPath(own[0]); err != nil {
-		return nil
-	}
-	return own
-}
-
-// readAllow reads the allow-list, nil if there is none.
-func (c *Config) readAllow() (*sink.Allow, error) {
-	if c.Allow == "" {
 		return nil, nil
 	}
-	f, err := os.Open(c.Allow)
-	if err != nil {
-		return nil, fmt.Errorf("reading the allow-list: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	return sink.ReadAllow(f)
+	return own, nil
 }

@@ -24,7 +24,7 @@ const (
 	NotYet        = "not-yet"
 	Unwanted      = "unwanted"       // its type, origin or confidence
 	NothingOfThat = "nothing-of-it"  // held of exercises only, or of nothing else
-	Gone          = "no-longer-held" // recalled, or taken away
+	Gone          = "no-longer-held" // recalled, or kept back by a version that was (forgotten.go)
 )
 
 // Verdict is whether an object counts for a view now. Index is the held version and
@@ -44,10 +44,10 @@ type Verdict struct {
 func Current(held []Held, v *View, now time.Time) Verdict {
 	newest := latest(held, v)
 	if newest < 0 {
-		if len(held) == 0 {
-			return Verdict{Index: -1, Why: Gone}
+		if slices.ContainsFunc(held, func(h Held) bool { return !h.Forgotten && (h.Audience == policy.Drill) != v.Outlet.Drill }) {
+			return Verdict{Index: -1, Why: NothingOfThat}
 		}
-		return Verdict{Index: -1, Why: NothingOfThat}
+		return Verdict{Index: -1, Why: Gone}
 	}
 	shown, why := place(held, &held[newest], v)
 	if shown < 0 {
@@ -59,7 +59,7 @@ func Current(held []Held, v *View, now time.Time) Verdict {
 		return Verdict{Index: -1, Why: Revoked}
 	case !v.wants(h):
 		return Verdict{Index: -1, Why: Unwanted}
-	case !h.ValidUntil.IsZero() && !now.Before(h.ValidUntil):
+	case h.Stripped, !h.ValidUntil.IsZero() && !now.Before(h.ValidUntil):
 		return Verdict{Index: -1, Why: Expired}
 	case h.ValidFrom.After(now):
 		return Verdict{Index: -1, Why: NotYet, Until: h.ValidFrom}
@@ -68,13 +68,19 @@ func Current(held []Held, v *View, now time.Time) Verdict {
 }
 
 // latest is the last of what is held of one object, of exercises or of all else as
-// the view has it; -1 if there is none.
+// the view has it; -1 if there is none, or if a later one that was recalled keeps it
+// back.
 func latest(held []Held, v *View) int {
 	newest := -1
 	for i := range held {
 		h := &held[i]
-		if (h.Audience == policy.Drill) == v.Outlet.Drill && (newest < 0 || later(h, &held[newest])) {
+		if !h.Forgotten && (h.Audience == policy.Drill) == v.Outlet.Drill && (newest < 0 || later(h, &held[newest])) {
 			newest = i
+		}
+	}
+	for i := range held {
+		if h := &held[i]; newest >= 0 && (h.Audience == policy.Drill) == v.Outlet.Drill && h.keepsBack(&held[newest]) {
+			return -1
 		}
 	}
 	return newest
@@ -105,7 +111,7 @@ func place(held []Held, newest *Held, v *View) (shown int, why string) {
 	shown = -1
 	for i := range held {
 		h := &held[i]
-		if h.Version != newest.Version || h.SHA256 != newest.SHA256 || (h.Audience == policy.Drill) != v.Outlet.Drill {
+		if h.Forgotten || h.Version != newest.Version || h.SHA256 != newest.SHA256 || (h.Audience == policy.Drill) != v.Outlet.Drill {
 			continue
 		}
 		a := policy.MayWriteOut(policy.Stream{Audience: h.Audience, Level: h.Level}, v.Outlet)

@@ -10,37 +10,45 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sink"
 )
 
 // Daemon is a subscriber with its sinks.
 type Daemon struct {
 	config *Config
+	allow  allowList
 	log    *slog.Logger
 	now    func() time.Time
+	wait   func(context.Context, time.Duration) error
 	state  *State
 	files  []*Output
 	waits  map[string]time.Duration // least time between two writes, by sink
 	told   map[string]sink.Stream
 	met    *metrics
 
+	hub     atomic.Pointer[client.Client] // once Run has it
 	replays chan []client.Start
 
 	mu     sync.Mutex
 	wake   chan struct{} // closed and made anew with each change
+	urge   chan struct{} // likewise with each that is urgent
 	failed map[string]error
 }
 
 // Options of a daemon; the zero value is good.
 type Options struct {
 	Logger *slog.Logger
-	Now    func() time.Time
+	// Now and Wait replace the clock in tests.
+	Now  func() time.Time
+	Wait func(context.Context, time.Duration) error
 	// Metrics takes what is measured; nil measures nothing.
 	Metrics prometheus.Registerer
 }
@@ -53,19 +61,27 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start)}
 	d.met = newMetrics(o.Metrics)
-	allow, err := c.readAllow()
+	d.allow.path = c.Allow
+	_, err := d.allow.refresh()
 	if err != nil {
 		return nil, err
 	}
-	if d.state, err = OpenState(filepath.Join(c.State, "objects"), nil, d.changed); err != nil {
+	objects := filepath.Join(c.State, "objects")
+	if err := daemon.Private(objects); err != nil {
 		return nil, err
 	}
-	if err := d.open(allow); err != nil {
+	if d.state, err = OpenState(objects, nil, d.changed); err != nil {
+		return nil, err
+	}
+	if err := d.open(d.allow.current()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -92,7 +108,8 @@ func (d *Daemon) open(allow *sink.Allow) error {
 		if err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
-		d.told[name] = stream
+		d.told[name] = &aside{Stream: stream, name: name, dir: d.config.asideDir(name), tries: s.SetAsideAfter, now: d.now, log: d.log,
+			count: d.met.aside.WithLabelValues(name).Inc}
 		v := s.View()
 		if err := d.state.Follow(name, &v, d.now()); err != nil {
 			return err
@@ -111,21 +128,27 @@ func (d *Daemon) Close() error {
 }
 
 // changed wakes all that write.
-func (d *Daemon) changed() {
+func (d *Daemon) changed(urgent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	close(d.wake)
 	d.wake = make(chan struct{})
+	if urgent {
+		close(d.urge)
+		d.urge = make(chan struct{})
+	}
 }
 
-func (d *Daemon) woken() <-chan struct{} {
+// woken are closed with the next change, and with the next that is urgent.
+func (d *Daemon) woken() (change, urgent <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.wake
+	return d.wake, d.urge
 }
 
-// Run follows the hub and writes, until ctx ends.
-func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
+// Run follows the hub and writes, until ctx ends. What leaves a file with time does
+// so while the hub cannot be reached yet.
+func (d *Daemon) Run(ctx context.Context, connect Connect) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var tasks sync.WaitGroup
@@ -136,7 +159,15 @@ func (d *Daemon) Run(ctx context.Context, hub *client.Client) error {
 	for name, s := range d.told {
 		tasks.Go(func() { d.tell(ctx, name, s) })
 	}
-	err := d.follow(ctx, hub)
+	hub, err := connect(ctx)
+	if err == nil {
+		d.hub.Store(hub)
+		err = d.follow(ctx, hub)
+		d.hub.Store(nil)
+		hub.Close()
+	} else if ctx.Err() != nil {
+		err = nil
+	}
 	cancel()
 	tasks.Wait()
 	return err
@@ -176,13 +207,15 @@ func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duratio
 
 // writeAll writes and tells what Once says.
 func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) error {
+	d.lookAtAllowList()
 	if _, err := d.state.Due(d.now()); err != nil {
 		return err
 	}
 	var errs []error
 	for _, o := range d.files {
 		if len(names) == 0 || slices.Contains(names, o.Name) {
-			errs = append(errs, d.write(ctx, o, accept))
+			_, err := d.write(ctx, o, accept)
+			errs = append(errs, err)
 		}
 	}
 	for name, s := range d.told {
@@ -195,6 +228,7 @@ func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) err
 			errs = append(errs, fmt.Errorf("sink %s: %w", name, err))
 		}
 	}
+	d.strip()
 	return errors.Join(errs...)
 }
 
@@ -211,6 +245,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			}
 			return err
 		},
+		OnNarrowed: func(_ context.Context, o api.RecallOrder) error { return d.state.Narrow(&o, d.now()) },
 	}
 	var err error
 	if options.Since, err = d.state.begin(d.config.Since, d.now()); err != nil {
@@ -230,43 +265,87 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 	}, options)
 }
 
+// stripEvery is how often what ended is let go of.
+const stripEvery = 24 * time.Hour
+
 // timers has objects looked at again when time changes what is said of them.
 func (d *Daemon) timers(ctx context.Context) {
+	var stripped time.Time
 	for ctx.Err() == nil {
-		woken := d.woken()
+		woken, _ := d.woken()
+		d.lookAtAllowList()
 		next, err := d.state.Due(d.now())
 		if err != nil {
 			d.fail("time", err)
+		}
+		if now := d.now(); now.Sub(stripped) >= stripEvery {
+			stripped = now
+			d.strip()
 		}
 		wait := time.Minute
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(d.now()), time.Millisecond))
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-woken:
-		case <-t.C:
+		d.until(ctx, wait, woken)
+	}
+}
+
+// until waits so long, or until woken: then it reports true.
+func (d *Daemon) until(ctx context.Context, pause time.Duration, woken <-chan struct{}) (wasWoken bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if d.wait(ctx, pause) == nil {
+			cancel()
 		}
-		t.Stop()
+	}()
+	select {
+	case <-ctx.Done():
+	case <-woken:
+		wasWoken = true
+		cancel()
+	}
+	<-done
+	return wasWoken
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+func (d *Daemon) strip() {
+	n, err := d.state.Strip(d.now())
+	if d.fail("state", err); n > 0 {
+		d.log.Info("the content of objects that ended is not kept any more", "objects", n)
 	}
 }
 
 // retryAfter is how soon what failed is tried again.
 const retryAfter = 30 * time.Second
 
-// keep writes a file when something changed, at most once in its interval.
+// keep writes a file when something changed: at once what somebody may not see any
+// more, anything else at most once in its interval. Its consumer loads it at most once
+// in the interval, whatever changed.
 func (d *Daemon) keep(ctx context.Context, o *Output) {
+	o.ReloadEvery = d.waits[o.Name]
 	for ctx.Err() == nil {
-		woken := d.woken()
-		err := d.write(ctx, o, false)
-		pause := time.NewTimer(d.waits[o.Name])
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
+		woken, urged := d.woken()
+		end := d.now().Add(d.waits[o.Name])
+		w, err := d.write(ctx, o, false)
+		for d.until(ctx, end.Sub(d.now()), urged) {
+			woken, urged = d.woken()
+			w, err = d.write(ctx, o, false)
 		}
-		pause.Stop()
-		if err != nil && !errors.Is(err, ErrShrink) {
+		if w.Reload && len(o.Reload) > 0 || err != nil && !errors.Is(err, ErrShrink) {
 			continue
 		}
 		select {
@@ -276,14 +355,17 @@ func (d *Daemon) keep(ctx context.Context, o *Output) {
 	}
 }
 
-func (d *Daemon) write(ctx context.Context, o *Output, accept bool) error {
+func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {
+	if err := d.config.Sinks[o.Name].follow(o, d.allow.current()); err != nil {
+		return Written{}, err
+	}
 	w, err := d.state.Write(ctx, o, d.now(), accept)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return w, ctx.Err()
 	}
 	d.met.wrote(o.Name, &w, err)
 	d.fail(o.Name, err)
-	return err
+	return w, err
 }
 
 // fail notes what is wrong with a sink, and says so when that changes.
@@ -303,7 +385,7 @@ func (d *Daemon) fail(name string, err error) {
 // tell hands events to a stream as they come.
 func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 	for ctx.Err() == nil {
-		woken := d.woken()
+		woken, _ := d.woken()
 		n, err := d.state.Tell(ctx, name, s)
 		if ctx.Err() != nil {
 			return
@@ -318,12 +400,9 @@ func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 			continue
 		}
 		d.met.failures.WithLabelValues(name).Inc()
-		t := time.NewTimer(retryAfter)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
+		if d.wait(ctx, retryAfter) != nil {
+			return
 		}
-		t.Stop()
 	}
 }
 
@@ -334,6 +413,8 @@ type Status struct {
 	Path    string  `json:"path,omitempty"`
 	Written Written `json:"written,omitzero"`
 	Pending int     `json:"pending_events,omitempty"`
+	// Aside is how many events its receiver refused for good.
+	Aside int `json:"events_set_aside,omitempty"`
 }
 
 // Status tells of every sink, by name.
@@ -347,6 +428,9 @@ func (d *Daemon) Status() ([]Status, error) {
 			st.Written, err = d.state.Written(name)
 		} else {
 			st.Pending, err = d.state.Pending(name)
+			if err == nil {
+				st.Aside, err = d.config.setAside(name)
+			}
 		}
 		if err != nil {
 			return nil, err

@@ -23,10 +23,12 @@
 //	config.go   what an operator says
 //	current.go  what counts: the pure function
 //	state.go    what was received, on disk; record.go one object in it
+//	strip.go    what of it is let go, and what must stay
 //	file.go     rendering, checking and replacing a file or folder
 //	stream.go   the events of sinks that are told of them
 //	daemon.go   following the hub, and writing when something changed
 //	verify.go   whether the state is what the hub has; repair.go
+//	control.go  what is asked of a daemon that runs
 //	check.go    trying a configuration before it is used
 //	metrics.go  what is told of all that
 package sinks

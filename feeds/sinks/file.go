@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,12 +28,16 @@ type Output struct {
 	File   sink.File
 	Folder sink.Folder
 	Mode   fs.FileMode
-	// Check and Reload are commands, {} being the path; none if empty.
-	Check, Reload []string
+	// Check and Reload have the path where {} is; none if empty.
+	Check, Reload Command
 	// Shrink is how many percent of its lines a file may lose at once; what is
 	// recalled does not count. 100 allows all.
 	Shrink int
 
+	// ReloadEvery is the least time between two reloads, none if zero.
+	ReloadEvery time.Duration
+
+	allow   *sink.Allow
 	written bool // since it was made: its format or its settings may be others
 }
 
@@ -49,8 +53,10 @@ type Written struct {
 	Withheld map[string]int `json:"withheld,omitempty"`
 	// Guarded says that the shrink guard holds back what would leave.
 	Guarded bool `json:"guarded,omitempty"`
-	// Reload says that the consumer has not loaded it yet.
-	Reload bool `json:"reload,omitempty"`
+	// Reload says that the consumer has not loaded it yet; Reloaded is when it did
+	// last.
+	Reload   bool      `json:"reload,omitempty"`
+	Reloaded time.Time `json:"reloaded,omitzero"`
 }
 
 // ErrShrink means that the shrink guard holds back a file; what was recalled has
@@ -80,8 +86,8 @@ func (s *State) setWritten(b *pebble.Batch, name string, w *Written) error {
 // Write has a sink show what counts now, if that is not what it shows already.
 // accept lets it shrink whatever it loses.
 //
-// The consumer loads it once it is in its place; when that fails, it is tried
-// again by the next Write.
+// The consumer loads it once it is in its place; when that fails, or is too soon
+// after the last time, it is tried again by the next Write.
 func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool) (Written, error) {
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close() //nolint:errcheck // it was only read
@@ -89,41 +95,58 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 	if err != nil {
 		return was, err
 	}
-	next := Written{At: now, Changed: was.Changed, Withheld: map[string]int{}, Reload: was.Reload}
+	next := Written{At: now, Changed: was.Changed, Withheld: map[string]int{}, Reload: was.Reload, Reloaded: was.Reloaded}
 	if next.Digest, err = s.digest(snapshot, o, now, next.Withheld); err != nil {
 		return was, err
 	}
 	if next.Digest != was.Digest || next.Changed.IsZero() {
-		next.Changed = latestOf(now, was.Changed)
+		next.Changed = changeAfter(was.Changed, now)
 	}
 	if o.written && next.Digest == was.Digest && !was.Guarded && exists(o.Path) {
-		return was, s.reload(ctx, o, &was)
+		if !maps.Equal(next.Withheld, was.Withheld) {
+			was.Withheld = next.Withheld
+			err = s.save(o, &was, nil)
+		}
+		err = errors.Join(err, s.reload(ctx, o, &was, now))
+		return was, err
 	}
 	var failed error
-	current := s.Current(snapshot, &o.View, now, nil, &failed)
-	made, err := o.render(ctx, ".new", current, next.Changed)
+	shown := func() iter.Seq[Counted] { return s.Current(snapshot, &o.View, now, nil, &failed) }
+	made, err := o.render(ctx, ".new", shown(), next.Changed)
 	if err = errors.Join(err, failed); err != nil {
 		return was, fmt.Errorf("writing %s: %w", o.Path, err)
 	}
 	defer made.discard()
-	keys := s.Current(snapshot, &o.View, now, nil, &failed)
 	if !accept && o.shrinks(&was.Count, &made.count) {
-		kept, err := o.render(ctx, ".kept", s.guarded(snapshot, o, now, &failed), next.Changed)
+		guarded := func() iter.Seq[Counted] { return s.guarded(snapshot, o, now, &failed) }
+		kept, err := o.render(ctx, ".kept", guarded(), next.Changed)
 		if err = errors.Join(err, failed); err != nil {
 			return was, fmt.Errorf("writing %s: %w", o.Path, err)
 		}
 		defer kept.discard()
 		// What nobody may hold back is no loss to be guarded against.
 		if next.Guarded = o.shrinks(&kept.count, &made.count); next.Guarded {
-			made, keys = kept, s.guarded(snapshot, o, now, &failed)
+			made, shown = kept, guarded
+		}
+	}
+	if next.Changed.Equal(was.Changed) && exists(o.Path) {
+		// What counts is the same, and yet the file may be another: by its settings,
+		// or by what a guard keeps.
+		same, err := sameContent(made.path, o.Path)
+		if err == nil && !same {
+			next.Changed = changeAfter(was.Changed, now)
+			made, err = o.render(ctx, ".new", shown(), next.Changed)
+		}
+		if err = errors.Join(err, failed); err != nil {
+			return was, fmt.Errorf("writing %s: %w", o.Path, err)
 		}
 	}
 	next.Count = made.count
-	if err := s.replace(ctx, o, made, &next, keys); err != nil {
+	if err := s.replace(ctx, o, made, &next, shown()); err != nil {
 		return was, err
 	}
 	o.written = true
-	if err := errors.Join(failed, s.reload(ctx, o, &next)); err != nil {
+	if err := errors.Join(failed, s.reload(ctx, o, &next, now)); err != nil {
 		return next, err
 	}
 	if next.Guarded {
@@ -131,6 +154,16 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 			o.Path, ErrShrink, next.Count.Lines, o.Shrink, o.Name)
 	}
 	return next, nil
+}
+
+// changeAfter is when something changed that changed last at was, as far as those can
+// tell who read it in whole seconds and load nothing that has not risen: a clock may
+// have been set back, and two changes may come in one second.
+func changeAfter(was, now time.Time) time.Time {
+	if was.IsZero() {
+		return now
+	}
+	return latestOf(now, was.Add(time.Second))
 }
 
 func latestOf(a, b time.Time) time.Time {
@@ -149,9 +182,10 @@ func exists(path string) bool {
 func (s *State) digest(r reader, o *Output, now time.Time, withheld map[string]int) (string, error) {
 	var failed error
 	sum := sha256.New()
+	sum.Write(o.allow.Digest())
 	for c := range s.Current(r, &o.View, now, withheld, &failed) {
 		sum.Write(c.key)
-		sum.Write([]byte{'\n'})
+		sum.Write([]byte{'\n', byte(c.Level)}) // which a narrowing raises
 		object := sha256.Sum256(c.Object)
 		sum.Write(object[:])
 	}
@@ -222,8 +256,14 @@ func (o *Output) render(ctx context.Context, suffix string, entries iter.Seq[Cou
 	m.discard()
 	var err error
 	if o.Folder != nil {
-		if err = os.Mkdir(m.path, o.Mode|0o110|o.Mode>>2&0o111); err == nil {
+		if err = os.Mkdir(m.path, 0o700); err == nil {
 			m.count, err = o.Folder.Render(ctx, m.path, plain, now)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(m.path, marker), []byte(markerText), 0o600)
+		}
+		if err == nil {
+			err = o.chmod(m.path)
 		}
 	} else {
 		m.count, err = o.renderFile(ctx, m.path, plain, now)
@@ -257,12 +297,18 @@ func (o *Output) renderFile(ctx context.Context, path string, entries iter.Seq[s
 // replace checks what was made, and puts it into its place. That the consumer must
 // load it is written down before.
 func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, keys iter.Seq[Counted]) error {
+	if err := replaceable(o.Path, o.Folder != nil); err != nil {
+		return err
+	}
 	if len(o.Check) > 0 {
 		if err := runCommand(ctx, o.Check, m.path); err != nil {
 			return fmt.Errorf("%s stays as it is: what would replace it does not pass its check: %w", o.Path, err)
 		}
 	}
-	same, err := sameBytes(m.path, o.Path)
+	same, err := sameContent(m.path, o.Path)
+	if err == nil && same {
+		err = o.chmod(o.Path)
+	}
 	if err != nil {
 		return err
 	}
@@ -273,7 +319,7 @@ func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, key
 		if err := s.save(o, &pending, nil); err != nil {
 			return err
 		}
-		if err := swap(m.path, o.Path); err != nil {
+		if err := swap(m.path, o.Path, o.Folder != nil); err != nil {
 			return fmt.Errorf("putting %s into its place: %w", o.Path, err)
 		}
 	}
@@ -304,47 +350,17 @@ func (s *State) save(o *Output, w *Written, keys iter.Seq[Counted]) error {
 	return nil
 }
 
-// reload has the consumer load what is in its place, if it has not.
-func (s *State) reload(ctx context.Context, o *Output, w *Written) error {
+// reload has the consumer load what is in its place, if it has not and may now.
+func (s *State) reload(ctx context.Context, o *Output, w *Written, now time.Time) error {
 	if !w.Reload || len(o.Reload) == 0 {
+		return nil
+	}
+	if since := now.Sub(w.Reloaded); since >= 0 && since < o.ReloadEvery {
 		return nil
 	}
 	if err := runCommand(ctx, o.Reload, o.Path); err != nil {
 		return fmt.Errorf("%s is written, and its consumer could not be told: %w", o.Path, err)
 	}
-	w.Reload = false
+	w.Reload, w.Reloaded = false, now
 	return s.save(o, w, nil)
-}
-
-// sameBytes reports whether two files are equal; folders are not looked into.
-func sameBytes(a, b string) (bool, error) {
-	fa, err := os.Open(a)
-	if err != nil {
-		return false, err
-	}
-	defer fa.Close() //nolint:errcheck // read only
-	fb, err := os.Open(b)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer fb.Close() //nolint:errcheck // read only
-	sa, err := fa.Stat()
-	if err != nil {
-		return false, err
-	}
-	sb, err := fb.Stat()
-	if err != nil || sa.IsDir() || sb.IsDir() || sa.Size() != sb.Size() {
-		return false, err
-	}
-	ha, hb := sha256.New(), sha256.New()
-	if _, err := io.Copy(ha, fa); err != nil {
-		return false, err
-	}
-	if _, err := io.Copy(hb, fb); err != nil {
-		return false, err
-	}
-	return string(ha.Sum(nil)) == string(hb.Sum(nil)), nil
 }

@@ -213,6 +213,9 @@ func TestAConfigurationIsRefusedWithWhatIsWrong(t *testing.T) {
 		"RED for clients":           {"sinks: {a: {format: csv, exposure: clients, red: true}}", "RED goes to files"},
 		"what all may read":         {"sinks: {a: {format: list, exposure: community, mode: '0644'}}", "lets everybody"},
 		"two with one path":         {"sinks: {a: {format: list, exposure: public, path: x}, b: {format: list, exposure: public, path: x}}", "the path of"},
+		"a stream with a path":      {"sinks: {a: {format: cef, exposure: public, path: x, options: {path: y}}}", "is said in its options"},
+		"two logs with one path":    {"sinks: {a: {format: cef, exposure: public, options: {path: x}}, b: {format: cef, exposure: public, options: {path: ./x}}}", "the path of"},
+		"a log in a file's place":   {"sinks: {a: {format: cef, exposure: public, options: {path: x}}, b: {format: list, exposure: public, path: ./x}}", "the path of"},
 		"a guard that guards all":   {"sinks: {a: {format: list, exposure: public, shrink_percent: 0}}", "shrink_percent"},
 		"an interval of no meaning": {"sinks: {a: {format: list, exposure: public, interval: soon}}", "no duration"},
 	} {

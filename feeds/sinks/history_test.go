@@ -26,10 +26,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func must(t interface {
-	Helper()
-	Fatal(...any)
-}, err error) {
+func must(t failer, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +42,7 @@ type thing struct {
 	revoked     bool
 	audience    string
 	level       stix.Level
+	narrowed    bool // a stricter version follows it, whose level it has
 }
 
 func (x thing) domain() string { return fmt.Sprintf("o%dv%d.example", x.id, x.version) }
@@ -66,10 +64,19 @@ func (x thing) delivery() *client.Delivery {
 		Audience: x.audience, Level: x.level, Added: epoch, SHA256: sha256.Sum256([]byte(object))}
 }
 
+// Of the objects of a history those with the first numbers have many versions, and
+// the others one each that ends at the same time as all of theirs.
+const (
+	lively   = 8
+	objects  = 40
+	endOfAll = 100 * time.Hour
+)
+
 // shown is the reference, as naive as can be: the lines that a file of domains has.
-func shown(held []thing, o policy.Outlet, now time.Duration) []string {
+// gone are versions that were recalled alone.
+func shown(held, gone []thing, o policy.Outlet, now time.Duration) []string {
 	var out []string
-	for id := range 8 {
+	for id := range objects {
 		newest := -1
 		for _, x := range held {
 			if x.id == id && (x.audience == "drill") == o.Drill {
@@ -88,6 +95,11 @@ func shown(held []thing, o policy.Outlet, now time.Duration) []string {
 			}
 			may = may || slices.Contains(limits[x.level], o.Exposure)
 		}
+		for _, x := range gone {
+			if x.id == id && (x.audience == "drill") == o.Drill && x.version > newest && (x.revoked || x.level > it.level) {
+				may = false
+			}
+		}
 		if newest >= 0 && may && !it.revoked && it.from <= now && (it.until == 0 || it.until > now) {
 			out = append(out, it.domain())
 		}
@@ -96,7 +108,12 @@ func shown(held []thing, o policy.Outlet, now time.Duration) []string {
 	return out
 }
 
-func linesOf(t *rapid.T, path string) []string {
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
+func linesIn(t failer, path string) []string {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -113,8 +130,8 @@ func linesOf(t *rapid.T, path string) []string {
 }
 
 // Whatever is added, changed, revoked, over, narrowed or recalled, in whatever
-// order, and wherever the daemon is killed: each file is what a pure function of
-// the history says.
+// order, wherever the daemon is killed and whatever comes again after its
+// connection was cut: each file is what a pure function of the history says.
 func TestAFileIsWhatTheHistorySays(t *testing.T) {
 	base := t.TempDir()
 	n := 0
@@ -123,7 +140,7 @@ func TestAFileIsWhatTheHistorySays(t *testing.T) {
 		dir := filepath.Join(base, fmt.Sprint(n))
 		must(t, os.Mkdir(dir, 0o700))
 		defer os.RemoveAll(dir) //nolint:errcheck // a folder of the test
-		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}}
+		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}, wrote: map[string]wrote{}}
 		for i, e := range policy.Exposures {
 			h.outputs = append(h.outputs, output(t, dir, string(e), policy.Outlet{Exposure: e}, rapid.SampledFrom([]int{50, 100}).Draw(t, "shrink")))
 			if i == 0 {
@@ -131,6 +148,9 @@ func TestAFileIsWhatTheHistorySays(t *testing.T) {
 			}
 		}
 		h.open()
+		for id := lively; id < objects; id++ {
+			h.deliver(thing{id: id, version: 1, audience: "region", level: stix.Clear, until: endOfAll})
+		}
 		h.run(rapid.IntRange(5, 40).Draw(t, "steps"))
 	})
 }
@@ -143,17 +163,28 @@ func output(t *rapid.T, dir, name string, o policy.Outlet, shrink int) *sinks.Ou
 	return &sinks.Output{Name: name, Path: filepath.Join(dir, name+".txt"), View: sinks.View{Outlet: o}, File: list, Mode: 0o600, Shrink: shrink}
 }
 
+// wrote is what was in a file, and when that had changed as it said.
+type wrote struct {
+	lines   []string
+	changed time.Time
+}
+
 type history struct {
 	t       *rapid.T
 	fs      *vfs.MemFS
 	state   *sinks.State
 	now     time.Duration
+	latest  time.Duration // that the clock ever said
 	outputs []*sinks.Output
+	wrote   map[string]wrote // by output
 
 	things map[string]thing // by place: one version has one form
 	held   []thing
-	unsure []thing // handled and not flushed: they come again after a kill
+	gone   []thing
 	orders []api.RecallOrder
+	// Handled, and the hub may not know: they come again after a kill or a cut.
+	unsure  []thing
+	ordered []api.RecallOrder
 }
 
 func (h *history) open() {
@@ -166,17 +197,29 @@ func (h *history) clock() time.Time { return epoch.Add(h.now) }
 
 func (h *history) run(steps int) {
 	for range steps {
-		switch rapid.IntRange(0, 9).Draw(h.t, "step") {
+		switch rapid.IntRange(0, 13).Draw(h.t, "step") {
 		case 0, 1, 2, 3:
 			h.deliver(h.draw())
 		case 4:
 			h.recall()
 		case 5:
-			h.now += time.Duration(rapid.IntRange(0, 50).Draw(h.t, "hours")) * time.Hour
+			h.narrow()
 		case 6:
-			h.kill()
+			h.now += time.Duration(rapid.IntRange(0, 50).Draw(h.t, "hours")) * time.Hour
+			if h.latest = max(h.latest, h.now); rapid.IntRange(0, 3).Draw(h.t, "set back") == 0 {
+				h.now = max(h.latest-23*time.Hour, 0) // less than the bytes of what ended are kept
+			}
 		case 7:
+			h.kill()
+		case 8:
+			h.cut()
+		case 9:
+			h.acknowledge()
+		case 10:
 			h.flush()
+		case 11:
+			_, err := h.state.Strip(h.clock())
+			must(h.t, err)
 		default:
 			h.flush()
 			h.write(false)
@@ -186,7 +229,7 @@ func (h *history) run(steps int) {
 	h.write(false)
 	h.write(true)
 	for _, o := range h.outputs {
-		if got, want := linesOf(h.t, o.Path), shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+		if got, want := linesIn(h.t, o.Path), shown(h.held, h.gone, o.View.Outlet, h.now); !slices.Equal(got, want) {
 			h.t.Fatalf("%s has %v, and the history says %v; held: %+v", o.Name, got, want, h.held)
 		}
 	}
@@ -195,7 +238,7 @@ func (h *history) run(steps int) {
 
 // draw makes a version of an object. One version is the same everywhere.
 func (h *history) draw() thing {
-	id, version := rapid.IntRange(0, 7).Draw(h.t, "id"), rapid.IntRange(1, 4).Draw(h.t, "version")
+	id, version := rapid.IntRange(0, lively-1).Draw(h.t, "id"), rapid.IntRange(1, 4).Draw(h.t, "version")
 	name := fmt.Sprint(id, version)
 	x, known := h.things[name]
 	if !known {
@@ -222,15 +265,35 @@ func (h *history) deliver(x thing) {
 		}
 	}
 	must(h.t, h.state.Put(d, h.clock()))
+	h.held = slices.DeleteFunc(h.held, func(y thing) bool { return y.narrowed && y.id == x.id && y.version < x.version })
 	if !slices.Contains(h.held, x) {
 		h.held = append(h.held, x)
 	}
 	h.unsure = append(h.unsure, x)
 }
 
-func (h *history) flush() {
-	must(h.t, h.state.Flush())
+func (h *history) flush() { must(h.t, h.state.Flush()) }
+
+// acknowledge reaches the hub: what was handled does not come again.
+func (h *history) acknowledge() {
+	h.flush()
+	h.unsure, h.ordered = nil, nil
+}
+
+// cut loses acknowledgements, so that what was handled and written comes again, in
+// any order.
+func (h *history) cut() {
+	for _, o := range h.ordered {
+		h.order(o)
+	}
+	if len(h.unsure) == 0 {
+		return
+	}
+	again := rapid.Permutation(h.unsure).Draw(h.t, "again")
 	h.unsure = nil
+	for _, x := range again {
+		h.deliver(x)
+	}
 }
 
 func (h *history) recall() {
@@ -247,11 +310,59 @@ func (h *history) recall() {
 	case 2:
 		o.Audience = x.audience
 	}
-	_, err := h.state.Recall(&o, h.clock())
-	must(h.t, err)
-	h.orders = append(h.orders, o)
-	h.unsure = nil // an order is on disk with all before it
-	h.held = slices.DeleteFunc(h.held, func(x thing) bool { return client.Covers(&o, x.delivery()) })
+	h.arrive(o)
+}
+
+// narrow has a stricter version stored, which may come here or not: what is less
+// strict and earlier keeps to its level then.
+func (h *history) narrow() {
+	if len(h.held) == 0 {
+		return
+	}
+	x := rapid.SampledFrom(h.held).Draw(h.t, "narrowed")
+	name := fmt.Sprint(x.id, x.version+1)
+	y, known := h.things[name]
+	if !known {
+		y = x
+		y.version, y.level, y.narrowed = x.version+1, rapid.SampledFrom(stix.Levels[:4]).Draw(h.t, "level"), false
+		h.things[name] = y
+	}
+	y.audience = x.audience
+	for _, level := range stix.Levels[:4] {
+		if level < y.level {
+			h.arrive(api.RecallOrder{Recall: fmt.Sprint(len(h.orders)), Origin: "sg", ID: x.stix(), Before: y.modified(), Level: level, Unless: y.level})
+		}
+	}
+	if rapid.Bool().Draw(h.t, "comes") {
+		h.deliver(y)
+	}
+}
+
+func (h *history) arrive(o api.RecallOrder) {
+	h.orders, h.ordered = append(h.orders, o), append(h.ordered, o)
+	h.order(o)
+}
+
+// order carries an order out, as often as it comes.
+func (h *history) order(o api.RecallOrder) {
+	covered := func(x thing) bool { return client.Covers(&o, x.delivery()) }
+	if o.Unless == stix.NoLevel {
+		_, err := h.state.Recall(&o, h.clock())
+		must(h.t, err)
+		h.held = slices.DeleteFunc(h.held, func(x thing) bool {
+			if covered(x) && o.Before == "" && (o.Version != "" || o.Audience != "") {
+				h.gone = append(h.gone, x)
+			}
+			return x.narrowed && x.stix() == o.ID || covered(x)
+		})
+		return
+	}
+	must(h.t, h.state.Narrow(&o, h.clock()))
+	for i, x := range h.held {
+		if covered(x) {
+			h.held[i].narrowed, h.held[i].level = true, max(x.level, o.Unless)
+		}
+	}
 }
 
 // kill loses what was not synced, and what was not acknowledged comes again.
@@ -260,11 +371,10 @@ func (h *history) kill() {
 	must(h.t, h.state.Close())
 	h.fs = after
 	h.open()
-	again := h.unsure
-	h.unsure = nil
-	for _, x := range again {
-		h.deliver(x)
+	for i, o := range h.outputs {
+		h.outputs[i] = output(h.t, filepath.Dir(o.Path), o.Name, o.View.Outlet, o.Shrink)
 	}
+	h.cut()
 }
 
 // write writes every file. What was recalled is in none, whatever its guard holds
@@ -277,9 +387,13 @@ func (h *history) write(accept bool) {
 		if err != nil && !(errors.Is(err, sinks.ErrShrink) && !accept) {
 			h.t.Fatal(err)
 		}
-		got := linesOf(h.t, o.Path)
+		got := linesIn(h.t, o.Path)
+		if was := h.wrote[o.Name]; w.Changed.Before(was.changed) || !slices.Equal(got, was.lines) && !was.changed.IsZero() && w.Changed.Sub(was.changed) < time.Second {
+			h.t.Fatalf("%s changed at %v, after %v", o.Name, w.Changed, was.changed)
+		}
+		h.wrote[o.Name] = wrote{got, w.Changed}
 		if !w.Guarded {
-			if want := shown(h.held, o.View.Outlet, h.now); !slices.Equal(got, want) {
+			if want := shown(h.held, h.gone, o.View.Outlet, h.now); !slices.Equal(got, want) {
 				h.t.Fatalf("%s has %v, and the history says %v", o.Name, got, want)
 			}
 		}

@@ -25,6 +25,8 @@ type site struct {
 	feed *client.Client
 	seat *client.Client
 	dir  string
+	// creds are the seats' credentials files.
+	creds map[string]string
 }
 
 // newSite makes a site, whose daemon has the sinks and settings of a configuration.
@@ -39,7 +41,7 @@ func newSite(t *testing.T, config string) *site {
 	hub, err := broker.Start(context.Background(), cfg, nil)
 	must(t, err)
 	t.Cleanup(func() { must(t, hub.Close()) })
-	s := &site{Hub: hub, t: t, dir: t.TempDir()}
+	s := &site{Hub: hub, t: t, dir: t.TempDir(), creds: map[string]string{}}
 	s.feed = s.connect("sg/feed", policy.Both, stix.Amber)
 	s.seat = s.connect("my/sensor", policy.Subscriber, stix.Amber)
 	s.configure(config)
@@ -52,10 +54,18 @@ func (s *site) connect(name string, kind policy.Kind, ceiling stix.Level) *clien
 	must(s.t, err)
 	file := filepath.Join(s.t.TempDir(), "seat.creds")
 	must(s.t, os.WriteFile(file, b, 0o600))
-	c, err := client.Connect(s.t.Context(), client.Options{CredsFile: file})
+	s.creds[name] = file
+	c, err := s.again(name)(s.t.Context())
 	must(s.t, err)
 	s.t.Cleanup(c.Close)
 	return c
+}
+
+// again connects as a seat once more.
+func (s *site) again(name string) sinks.Connect {
+	return func(ctx context.Context) (*client.Client, error) {
+		return client.Connect(ctx, client.Options{CredsFile: s.creds[name]})
+	}
 }
 
 func (s *site) configure(config string) {

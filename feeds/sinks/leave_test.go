@@ -60,8 +60,20 @@ func order(o api.RecallOrder) step {
 	}
 }
 
+func narrowed(o api.RecallOrder) step {
+	return func(t *testing.T, s *sinks.State, _ *teller, now *time.Time) {
+		o.Origin = "sg"
+		must(t, s.Narrow(&o, *now))
+	}
+}
+
 func away(_ *testing.T, _ *sinks.State, r *teller, _ *time.Time)  { r.away = true }
 func again(_ *testing.T, _ *sinks.State, r *teller, _ *time.Time) { r.away = false }
+
+func strip(t *testing.T, s *sinks.State, _ *teller, now *time.Time) {
+	_, err := s.Strip(*now)
+	must(t, err)
+}
 
 func later(d time.Duration) step {
 	return func(t *testing.T, s *sinks.State, _ *teller, now *time.Time) {
@@ -77,6 +89,7 @@ func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
 	}
 	revoked := func(version int) thing { x := public(version); x.revoked = true; return x }
 	amber := thing{id: 1, version: 2, audience: "asean", level: stix.Amber}
+	toAmber := api.RecallOrder{ID: amber.stix(), Before: amber.modified(), Level: stix.Clear, Unless: stix.Amber}
 	drill := thing{id: 1, version: 9, audience: policy.Drill, level: stix.Clear}
 	for name, c := range map[string]struct {
 		steps []step
@@ -99,6 +112,19 @@ func TestAStreamIsToldThatAnObjectLeftAndNothingItMayNotSee(t *testing.T) {
 			[]string{"recalled"}},
 		"one that expired and was narrowed while the receiver was away": {
 			[]step{receive(public(1)), away, later(2 * time.Hour), receive(amber), again},
+			[]string{"created o1v1.example", "recalled"}},
+		"one that ended long ago is told with its object if it waited": {
+			[]step{receive(public(1)), away, receive(revoked(2)), later(48 * time.Hour), strip, again},
+			[]string{"created o1v1.example", "revoked o1v2.example"}},
+		"one that ended so long ago that it is not kept is told without, when a later one is recalled": {
+			[]step{receive(public(1)), later(48 * time.Hour), strip, receive(thing{id: 1, version: 2, audience: "region", level: stix.Clear}),
+				order(api.RecallOrder{ID: public(1).stix(), Version: public(2).modified()})},
+			[]string{"created o1v1.example", "expired o1v1.example", "created o1v2.example", "recalled"}},
+		"one that is narrowed leaves before its stricter version comes, and not twice": {
+			[]step{receive(public(1)), narrowed(toAmber), order(api.RecallOrder{ID: amber.stix(), Version: amber.modified()})},
+			[]string{"created o1v1.example", "recalled"}},
+		"and does not come back when the stricter version is recalled": {
+			[]step{receive(public(1)), narrowed(toAmber), receive(amber), order(api.RecallOrder{ID: amber.stix(), Version: amber.modified()})},
 			[]string{"created o1v1.example", "recalled"}},
 		"one that was recalled before it was told is never told": {
 			[]step{away, receive(public(1)), order(api.RecallOrder{ID: public(1).stix()}), again},
@@ -214,6 +240,25 @@ func TestTheShrinkGuardHoldsBackWhatLeftByItself(t *testing.T) {
 	}
 }
 
+func TestANarrowedVersionCountsForWhoMayKeepItUntilTheStricterOneGoes(t *testing.T) {
+	s, o := listOf(t, 3, nil, nil)
+	o.View.Outlet.Exposure = policy.ExposeClients
+	amber := thing{id: 1, version: 2, audience: "asean", level: stix.Amber}
+	must(t, s.Narrow(&api.RecallOrder{Origin: "sg", ID: amber.stix(), Before: amber.modified(), Level: stix.Clear, Unless: stix.Amber}, epoch))
+	_, err := s.Write(t.Context(), o, epoch, false)
+	must(t, err)
+	if got := shows(t, o); got != 3 {
+		t.Errorf("narrowed: %d lines, not 3", got)
+	}
+	_, err = s.Recall(&api.RecallOrder{Origin: "sg", ID: amber.stix(), Version: amber.modified(), Level: stix.Amber}, epoch)
+	must(t, err)
+	_, err = s.Write(t.Context(), o, epoch, false)
+	must(t, err)
+	if got := shows(t, o); got != 2 {
+		t.Errorf("recalled before it came: %d lines, not 2", got)
+	}
+}
+
 func TestAnAllowListThatGrewIsInTheFileAfterARestart(t *testing.T) {
 	s, o := listOf(t, 3, nil, nil)
 	allow, err := sink.ReadAllow(strings.NewReader("o1v1.example\n"))
@@ -284,4 +329,66 @@ func TestAConsumerIsToldOnceOfEachChangeAndAgainIfItFailed(t *testing.T) {
 	if got := reloads(); got != 3 {
 		t.Errorf("%d reloads, not 3", got)
 	}
+}
+
+func TestAReloadWaitsForItsTimeAndTheFileDoesNot(t *testing.T) {
+	note := filepath.Join(t.TempDir(), "reloads")
+	s, o := listOf(t, 3, nil, []string{"sh", "-c", "echo >>" + note})
+	o.ReloadEvery = time.Minute
+	for _, c := range []struct {
+		after          time.Duration
+		recall         int // of so many; -1 is none
+		lines, reloads int
+		pending        bool
+	}{
+		{10 * time.Second, 1, 2, 1, true},
+		{20 * time.Second, 2, 1, 1, true},
+		{59 * time.Second, -1, 1, 1, true},
+		{60 * time.Second, -1, 1, 2, false},
+		{90 * time.Second, -1, 1, 2, false},
+		{120 * time.Second, 0, 0, 3, false},
+	} {
+		if c.recall >= 0 {
+			_, err := s.Recall(&api.RecallOrder{Origin: "sg", ID: thing{id: c.recall}.stix()}, epoch)
+			must(t, err)
+		}
+		w, err := s.Write(t.Context(), o, epoch.Add(c.after), false)
+		must(t, err)
+		b, err := os.ReadFile(note)
+		must(t, err)
+		if shows(t, o) != c.lines || len(b) != c.reloads || w.Reload != c.pending {
+			t.Errorf("after %s: %d lines, %d reloads, waiting is %t; not %+v", c.after, shows(t, o), len(b), w.Reload, c)
+		}
+	}
+}
+
+func TestWhatMayNotBeSeenAnyMoreLeavesAFileLongBeforeItsInterval(t *testing.T) {
+	s := newSite(t, "sinks: {domains: {format: list, path: domains.txt, exposure: community, interval: 24h, shrink_percent: 100, reload: 'true'}}\n")
+	s.publish("asean", indicator(1, 1, stix.Green), indicator(2, 1, stix.Green), indicator(3, 1, stix.Green))
+	s.once()
+	d := s.daemon()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx, s.again("my/sensor")) }()
+	file := filepath.Join(s.dir, "domains.txt")
+	has := func(domain string) bool {
+		b, err := os.ReadFile(file)
+		must(t, err)
+		return strings.Contains(string(b), domain)
+	}
+	s.recall(api.RecallRequest{ID: id(1)})
+	await(t, "what was recalled has left", func() bool { return !has("o1v1.example") })
+	s.publish("asean", indicator(2, 2, stix.Amber))
+	await(t, "what became stricter has left", func() bool { return !has("o2v") })
+	if !has("o3v1.example") {
+		t.Error("what nobody touched has left too")
+	}
+	all, err := d.Status()
+	must(t, err)
+	if !all[0].Written.Reload {
+		t.Error("no reload waits for the end of the interval")
+	}
+	cancel()
+	must(t, <-ended)
+	must(t, d.Close())
 }

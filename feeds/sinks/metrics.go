@@ -10,7 +10,7 @@ type metrics struct {
 	received, recalls                          prometheus.Counter
 	written, lines, lastWrite, guarded, behind *prometheus.GaugeVec
 	withheld                                   *prometheus.GaugeVec
-	told, failures                             *prometheus.CounterVec
+	told, failures, aside                      *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,9 +30,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.guarded = gauge("shrink_guarded", "1 while the shrink guard holds back what would leave.")
 	m.behind = gauge("reload_pending", "1 while its consumer has not loaded what is written.")
 	m.withheld = gauge("withheld_objects", "Objects that it does not show, by reason.", "reason")
-	m.told = counter("events_total", "Events told.")
+	m.told = counter("events_total", "Events told, those that were set aside among them.")
+	m.aside = counter("events_set_aside_total", "Events that the receiver refused for good.")
 	m.failures = counter("failures_total", "Writes and tellings that failed.")
-	r.MustRegister(m.received, m.recalls, m.written, m.lines, m.lastWrite, m.guarded, m.behind, m.withheld, m.told, m.failures)
+	r.MustRegister(m.received, m.recalls, m.written, m.lines, m.lastWrite, m.guarded, m.behind, m.withheld, m.told, m.failures, m.aside)
 	return m
 }
 

@@ -26,8 +26,17 @@ type Held struct {
 	ValidFrom  time.Time `json:"valid_from,omitzero"`
 	ValidUntil time.Time `json:"valid_until,omitzero"`
 	Revoked    bool      `json:"revoked,omitempty"`
+	// Narrowed is true of a version after which a stricter one was stored. It has
+	// that one's level, and counts until that one comes or anything is recalled of
+	// the object.
+	Narrowed bool `json:"narrowed,omitempty"`
 	// Confidence is the object's own, nil where it has none.
 	Confidence *int `json:"confidence,omitempty"`
+	// Stripped says that it ended, and its bytes are not kept any more (strip.go).
+	Stripped bool `json:"stripped,omitempty"`
+	// Forgotten says that it was recalled: nothing is kept but that it was there
+	// (forgotten.go).
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 // heldOf reads what matters here off an object. The hub has validated it: what is

@@ -15,6 +15,7 @@ import (
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/feeds/sink"
+	"github.com/selat-hub/selat/stix"
 )
 
 var errState = errors.New("the state holds what this program never wrote")
@@ -34,11 +35,16 @@ type State struct {
 	streams []*streamSink
 
 	mu      sync.Mutex // one change at a time
-	changed func()     // called after each
+	changed func(urgent bool)
+	// The earliest and the latest time at which something was looked at since Due
+	// last began; a clock can be set back.
+	from, to time.Time
 }
 
-// OpenState opens a state, or makes a new one. changed is called after each change.
-func OpenState(dir string, fs vfs.FS, changed func()) (*State, error) {
+// OpenState opens a state, or makes a new one. changed is called after each change;
+// urgent is one that takes from somebody what they may not see any more: a recall, or
+// a version that is stricter than one before.
+func OpenState(dir string, fs vfs.FS, changed func(urgent bool)) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
@@ -68,49 +74,125 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.change(h.Origin, h.ID, now, func(b *pebble.Batch) error {
-		for _, t := range []time.Time{h.ValidFrom, h.ValidUntil} {
-			if t.After(now) {
-				if err := b.Set(timerKey(t, h.Origin, h.ID), nil, nil); err != nil {
-					return err
-				}
-			}
+	return s.change(h.Origin, h.ID, now, func(b *pebble.Batch) (urgent bool, err error) {
+		if err := h.eachTimer(func(key []byte) error { return b.Set(key, nil, nil) }); err != nil {
+			return false, err
 		}
-		return b.Set(h.key(), value, nil)
+		if urgent, err = s.stricter(s.db, &h); err != nil {
+			return false, err
+		}
+		err = s.eachHeld(b, h.Origin, h.ID, func(key []byte, was *Held, _ []byte) error {
+			if !was.Narrowed || was.instant() >= h.instant() {
+				return nil
+			}
+			return b.Delete(key, nil)
+		})
+		return urgent, errors.Join(err, b.Set(h.key(), value, nil))
 	})
 }
 
-// Recall forgets what an order covers, and returns when that is on disk.
+// stricter reports whether something is held of an object under a less strict level.
+func (s *State) stricter(r reader, h *Held) (found bool, err error) {
+	err = s.each(r, objectKey(h.Origin, h.ID), func(key, _ []byte) error {
+		level, err := stix.ParseLevel(string(key[bytes.LastIndexByte(key, 0)+1:]))
+		if err != nil {
+			return fmt.Errorf("%w: %w", errState, err)
+		}
+		if found = level < h.Level; found {
+			return errStop
+		}
+		return nil
+	})
+	return found, err
+}
+
+// eachHeld visits what is held of one object.
+func (s *State) eachHeld(r reader, origin, id string, visit func(key []byte, h *Held, object []byte) error) error {
+	return s.each(r, objectKey(origin, id), func(key, value []byte) error {
+		h, object, err := decode(value)
+		if err != nil {
+			return err
+		}
+		return visit(key, &h, object)
+	})
+}
+
+// covered reports whether an order is about what is held.
+func (h *Held) covered(o *api.RecallOrder, object []byte) bool {
+	d := client.Delivery{Object: object, ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level}
+	if h.Version == "" {
+		d.SHA256 = sumOf(object)
+	}
+	return client.Covers(o, &d)
+}
+
+// Recall forgets what an order covers, and returns when that is on disk and no
+// receiver of events is being told of it any more. What a version took away from
+// others that may now be recalled itself does not come back.
 func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
-	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) error {
-		return s.each(b, objectKey(o.Origin, o.ID), func(key, value []byte) error {
-			h, object, err := decode(value)
-			if err != nil {
-				return err
-			}
-			d := client.Delivery{Object: object, ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level}
-			if h.Version == "" {
-				d.SHA256 = sumOf(object)
-			}
-			if !client.Covers(o, &d) {
+	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
+		var rest []Held
+		err := s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
+			covered := h.covered(o, object)
+			if h.Forgotten && !everything(o) || !h.Forgotten && !h.Narrowed && !covered {
+				rest = append(rest, *h)
 				return nil
 			}
-			forgotten++
-			return b.Delete(key, nil)
+			if !h.Forgotten {
+				forgotten++
+			}
+			if err := h.eachTimer(func(key []byte) error { return b.Delete(key, nil) }); err != nil {
+				return err
+			}
+			if h.Narrowed && !covered {
+				return b.Delete(key, nil)
+			}
+			return h.forget(b, key, o)
 		})
+		for i := range rest {
+			err = errors.Join(err, rest[i].eachTimer(func(key []byte) error { return b.Set(key, nil, nil) }))
+		}
+		return forgotten > 0, err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("forgetting %s of %s: %w", o.ID, o.Origin, err)
 	}
+	s.interrupt(o.Origin, o.ID)
 	return forgotten, s.Flush()
+}
+
+// Narrow gives what an order covers the level of the stricter version that follows,
+// and returns when that is on disk: the seat may keep it, until that one comes, and
+// nobody else may see it any more.
+func (s *State) Narrow(o *api.RecallOrder, now time.Time) error {
+	err := s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
+		return true, s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
+			if h.Forgotten || !h.covered(o, object) {
+				return nil
+			}
+			h.Narrowed, h.Level = true, max(h.Level, o.Unless)
+			value, err := h.encode(object)
+			if err != nil {
+				return err
+			}
+			return b.Set(key, value, nil)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("narrowing %s of %s: %w", o.ID, o.Origin, err)
+	}
+	return s.Flush()
 }
 
 // change edits what is held of one object, and has every stream told what that
 // changes.
-func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch) error) error {
+func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch) (urgent bool, err error)) error {
 	s.mu.Lock()
+	if s.from.IsZero() || now.Before(s.from) {
+		s.from = now
+	}
 	b := s.db.NewIndexedBatch()
-	err := edit(b)
+	urgent, err := edit(b)
 	if err == nil {
 		err = s.touch(b, origin, id, now)
 	}
@@ -120,7 +202,7 @@ func (s *State) change(origin, id string, now time.Time, edit func(*pebble.Batch
 	err = errors.Join(err, b.Close())
 	s.mu.Unlock()
 	if err == nil && s.changed != nil {
-		s.changed()
+		s.changed(urgent)
 	}
 	return err
 }
@@ -133,30 +215,56 @@ func (s *State) Flush() error {
 	return nil
 }
 
-// Due looks again at the objects whose verdict may have changed with time, and
-// tells when the next may.
+// Due looks again at the objects whose verdict may have changed with time since it
+// last did, whichever way the clock went, and tells when the next may.
 func (s *State) Due(now time.Time) (next time.Time, err error) {
-	var due [][]byte
-	err = s.each(s.db, []byte("x\x00"), func(key, _ []byte) error {
-		at := timeOf(key[2:])
-		if at.After(now) {
-			next = at
-			return errStop
-		}
-		due = append(due, bytes.Clone(key))
-		return nil
-	})
-	if err != nil {
-		return next, err
+	s.mu.Lock()
+	from, to := now, latestOf(now, s.to)
+	if !s.from.IsZero() && s.from.Before(now) {
+		from = s.from
 	}
+	s.from, s.to = now, now
+	s.mu.Unlock()
+	due, next, err := s.timersIn(from, to, now)
 	for _, key := range due {
-		origin, id, _ := bytes.Cut(key[2+timeLen+1:], []byte{0})
-		err := s.change(string(origin), string(id), now, func(b *pebble.Batch) error { return b.Delete(key, nil) })
 		if err != nil {
-			return next, err
+			break
+		}
+		origin, id, _ := bytes.Cut(key[2+timeLen+1:], []byte{0})
+		err = s.change(string(origin), string(id), now, func(*pebble.Batch) (bool, error) { return false, nil })
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.to = latestOf(s.to, to)
+		if from.Before(s.from) {
+			s.from = from
+		}
+		s.mu.Unlock()
+	}
+	return next, err
+}
+
+// timersIn lists the timers after from until to, and tells when the first is after
+// now.
+func (s *State) timersIn(from, to, now time.Time) (due [][]byte, next time.Time, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte("x\x00" + timeText(from)), UpperBound: []byte("x\x01")})
+	if err != nil {
+		return nil, next, err
+	}
+	defer it.Close() //nolint:errcheck // Error tells
+	for it.First(); it.Valid(); it.Next() {
+		at := timeOf(it.Key()[2:])
+		if next.IsZero() && at.After(now) {
+			next = at
+		}
+		if at.After(to) {
+			break
+		}
+		if at.After(from) {
+			due = append(due, bytes.Clone(it.Key()))
 		}
 	}
-	return next, nil
+	return due, next, it.Error()
 }
 
 var errStop = errors.New("enough")

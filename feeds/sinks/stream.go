@@ -7,11 +7,14 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/feeds/sink"
 )
 
@@ -21,14 +24,22 @@ import (
 
 // streamSink is a stream as the state serves it.
 type streamSink struct {
-	name string
-	view *View
+	name    string
+	view    *View
+	telling *telling // nil while it is told nothing; under the state's mu
+}
+
+// telling is events on their way to a receiver.
+type telling struct {
+	events []sink.Event
+	stop   context.CancelFunc
+	done   chan struct{} // closed once the receiver has them, or the telling stopped
 }
 
 // Follow has the state note events for a stream from now on. What was received
 // before is told as created, unless it was told under that name before.
 func (s *State) Follow(name string, v *View, now time.Time) error {
-	st := &streamSink{name, v}
+	st := &streamSink{name: name, view: v}
 	s.mu.Lock()
 	s.streams = append(s.streams, st)
 	s.mu.Unlock()
@@ -41,7 +52,7 @@ func (s *State) Follow(name string, v *View, now time.Time) error {
 		return err
 	}
 	for _, n := range names {
-		if err := s.change(n[0], n[1], now, func(*pebble.Batch) error { return nil }); err != nil {
+		if err := s.change(n[0], n[1], now, func(*pebble.Batch) (bool, error) { return false, nil }); err != nil {
 			return err
 		}
 	}
@@ -161,42 +172,98 @@ func (s *State) Tell(ctx context.Context, name string, to sink.Stream) (told int
 		return 0, fmt.Errorf("no stream %s is followed", name)
 	}
 	for {
-		var keys [][]byte
-		var events []sink.Event
-		err := s.each(s.db, []byte("e\x00"+name+"\x00"), func(key, value []byte) error {
-			var q queued
-			if err := json.Unmarshal(value, &q); err != nil {
-				return fmt.Errorf("%w: an event: %w", errState, err)
-			}
-			keys = append(keys, bytes.Clone(key))
-			e, tell, err := s.eventOf(&q, st.view)
-			if tell {
-				events = append(events, e)
-			}
-			if err == nil && len(events) == eventsAtOnce {
-				return errStop
-			}
-			return err
-		})
-		if err != nil || len(keys) == 0 {
+		n, none, err := s.tellSome(ctx, st, to)
+		if told += n; none || err != nil {
 			return told, err
 		}
-		if len(events) > 0 {
-			if err := to.Tell(ctx, events); err != nil {
-				return told, err
-			}
+	}
+}
+
+// tellSome tells the first events that wait; none says that none do. When an object
+// of theirs is forgotten meanwhile it stops, and what is left is told next.
+func (s *State) tellSome(ctx context.Context, st *streamSink, to sink.Stream) (told int, none bool, err error) {
+	s.mu.Lock()
+	events, keys, at, err := s.waiting(st)
+	if err != nil || len(keys) == 0 {
+		s.mu.Unlock()
+		return 0, true, err
+	}
+	part, stop := context.WithCancel(ctx)
+	defer stop()
+	t := &telling{events: events, stop: stop, done: make(chan struct{})}
+	st.telling = t
+	s.mu.Unlock()
+	if len(events) > 0 {
+		err = to.Tell(part, events)
+	}
+	s.mu.Lock()
+	st.telling = nil
+	close(t.done)
+	s.mu.Unlock()
+	delivered := len(events)
+	var refused *sink.Refusal
+	switch {
+	case errors.As(err, &refused) && refused.Index < len(events):
+		delivered, keys = refused.Index, keys[:at[refused.Index]]
+	case err != nil && part.Err() != nil && ctx.Err() == nil:
+		return 0, false, nil
+	case err != nil:
+		return 0, false, err
+	}
+	return delivered, false, errors.Join(err, s.wasTold(keys))
+}
+
+// waiting reads the first events that wait for a stream, as they may be told now, and
+// the keys of these and of those that are told no more; at is which of them is an
+// event's.
+func (s *State) waiting(st *streamSink) (events []sink.Event, keys [][]byte, at []int, err error) {
+	err = s.each(s.db, []byte("e\x00"+st.name+"\x00"), func(key, value []byte) error {
+		var q queued
+		if err := json.Unmarshal(value, &q); err != nil {
+			return fmt.Errorf("%w: an event: %w", errState, err)
 		}
-		told += len(events)
-		b := s.db.NewBatch()
-		for _, k := range keys {
-			if err := b.Delete(k, nil); err != nil {
-				return told, err
-			}
+		keys = append(keys, bytes.Clone(key))
+		e, tell, err := s.eventOf(&q, st.view)
+		if tell {
+			events, at = append(events, e), append(at, len(keys)-1)
 		}
-		if err := b.Commit(pebble.Sync); err != nil {
-			return told, fmt.Errorf("noting what was told: %w", err)
+		if err == nil && len(keys) == eventsAtOnce {
+			return errStop
+		}
+		return err
+	})
+	return events, keys, at, err
+}
+
+// interrupt returns when no receiver is being told of an object as it was before the
+// last change. Other events that were on their way with it are told again.
+func (s *State) interrupt(origin, id string) {
+	var stopped []*telling
+	s.mu.Lock()
+	for _, st := range s.streams {
+		if t := st.telling; t != nil && slices.ContainsFunc(t.events, func(e sink.Event) bool { return e.Entry.Origin == origin && e.Entry.ID == id }) {
+			t.stop()
+			stopped = append(stopped, t)
 		}
 	}
+	s.mu.Unlock()
+	for _, t := range stopped {
+		<-t.done
+	}
+}
+
+// wasTold takes events away that were delivered.
+func (s *State) wasTold(keys [][]byte) error {
+	b := s.db.NewBatch()
+	for _, k := range keys {
+		if err := b.Delete(k, nil); err != nil {
+			return err
+		}
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("noting what was told: %w", err)
+	}
+	return nil
 }
 
 func (s *State) stream(name string) *streamSink {
@@ -211,9 +278,11 @@ func (s *State) stream(name string) *streamSink {
 }
 
 // eventOf is an event as it may be told now. While it waited its object may have been
-// recalled, or its latest version have become one that the view may not show. Then
-// that the object counts is not told, for the event of its leaving follows; and that
-// it left is told as of one that was recalled, without a word of it.
+// recalled, its latest version have become one that the view may not show, or the
+// view have become one that may not show this version. Then that the object counts is
+// not told, for the event of its leaving follows; and that it left is told as of one
+// that was recalled, without a word of it; as it is of one that ended so long ago that
+// its bytes are not kept.
 func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error) {
 	e = sink.Event{Kind: q.Kind, Entry: q.Entry, At: q.At, Key: q.EventKey}
 	if q.Kind == sink.Recalled {
@@ -228,9 +297,13 @@ func (s *State) eventOf(q *queued, v *View) (e sink.Event, tell bool, err error)
 		if err != nil {
 			return e, false, err
 		}
-		if latestShown(g.held, v) >= 0 {
-			_, e.Entry.Object, err = decode(value)
-			return e, err == nil, err
+		h, object, err := decode(value)
+		if err != nil {
+			return e, false, err
+		}
+		if len(object) > 0 && latestShown(g.held, v) >= 0 && policy.MayWriteOut(policy.Stream{Audience: h.Audience, Level: h.Level}, v.Outlet).Allowed {
+			e.Entry = h.entry(object)
+			return e, true, nil
 		}
 	}
 	if q.Kind == sink.Revoked || q.Kind == sink.Expired {

@@ -14,6 +14,19 @@ func timerKey(t time.Time, origin, id string) []byte {
 	return []byte("x\x00" + timeText(t) + "\x00" + origin + "\x00" + id)
 }
 
+// eachTimer visits the keys of the times at which the verdict on a version may change.
+func (h *Held) eachTimer(visit func(key []byte) error) error {
+	for _, t := range []time.Time{h.ValidFrom, h.ValidUntil} {
+		if t.IsZero() {
+			continue
+		}
+		if err := visit(timerKey(t, h.Origin, h.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // timeText counts microseconds from the year 1, so that none is negative. What is
 // due a little early, for being cut to that, is looked at again for nothing; so it
 // is rounded up.

@@ -211,7 +211,10 @@ func (v *verifier) elsewhere(open map[policy.Stream]bool) (n int, err error) {
 	for at := range open {
 		ends[placeKey(at)] = true
 	}
-	err = v.state.each(v.before, []byte("o\x00"), func(key, _ []byte) error {
+	err = v.state.each(v.before, []byte("o\x00"), func(key, value []byte) error {
+		if gone, err := isForgotten(value); gone || err != nil {
+			return err
+		}
 		if end := key[len(objectOf(key)):]; !ends[string(end[bytes.IndexByte(end, 0):])] {
 			n++
 		}
@@ -278,6 +281,9 @@ func (s *State) names(r reader, at policy.Stream) (out []string, err error) {
 		head, here := bytes.CutSuffix(key, end)
 		if !here {
 			return nil
+		}
+		if gone, err := isForgotten(value); gone || err != nil {
+			return err
 		}
 		name := string(head[len("o\x00"):])
 		if version := head[len(objectOf(key)):]; bytes.IndexByte(version, '-') < 0 { // a hash

@@ -45,19 +45,19 @@ func urlhausRow(m *build.Maker, r *record) Row {
 	if row := times(e.key, map[string]*time.Time{"dateadded": &e.first, "last_online": &e.seen}, r.get); row != nil {
 		return *row
 	}
-	return withValue(m, e, r, build.URL, r.get("url"), func(e *entry) {
+	return withValue(m, e, r, build.URL, "url", func(e *entry) {
 		e.references = []build.Reference{{Source: "URLhaus", URL: r.get("urlhaus_link"), ID: r.get("id")}}
 	})
 }
 
 // withValue reads the value of a row and makes of the entry what is to be made.
-func withValue(m *build.Maker, e entry, r *record, kind build.Kind, text string, more func(*entry)) Row {
+func withValue(m *build.Maker, e entry, r *record, kind build.Kind, column string, more func(*entry)) Row {
 	if e.key == "" {
 		return refuse(r.position(), build.InvalidRow, "the column that tells rows apart is empty")
 	}
-	v, refused := build.Read(kind, text)
+	v, refused := build.Read(kind, r.get(column))
 	if refused != nil {
-		return Row{Key: e.key, Refused: refused}
+		return Row{Key: e.key, Refused: in(column, refused)}
 	}
 	e.value = v
 	more(&e)
@@ -76,7 +76,7 @@ func feodoRow(m *build.Maker, r *record) Row {
 	}
 	v, refused := build.Endpoint(r.get("dst_ip"), r.get("dst_port"))
 	if refused != nil {
-		return Row{Key: e.key, Refused: refused}
+		return Row{Key: e.key, Refused: in("dst_ip and dst_port", refused)}
 	}
 	e.value = v
 	if name := r.get("malware"); name != "" {
@@ -98,7 +98,7 @@ func sslblAddressRow(m *build.Maker, r *record) Row {
 	}
 	v, refused := build.Endpoint(r.get("dstip"), r.get("dstport"))
 	if refused != nil {
-		return Row{Key: e.key, Refused: refused}
+		return Row{Key: e.key, Refused: in("dstip and dstport", refused)}
 	}
 	e.value = v
 	return e.row(m)

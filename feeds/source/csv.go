@@ -129,7 +129,7 @@ func (s *csvSource) row(r *record) Row {
 	}
 	var refused *Refusal
 	if e.value, refused = s.value(get, value); refused != nil {
-		return Row{Key: key, Refused: refused}
+		return Row{Key: key, Refused: in("column "+s.mapping.Columns["value"], refused)}
 	}
 	e.confidence = readConfidence(get("confidence"))
 	e.labels = strings.FieldsFunc(get("tags"), func(c rune) bool { return c == ',' || c == ';' || c == '|' })

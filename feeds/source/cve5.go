@@ -3,7 +3,6 @@ package source
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -72,19 +71,6 @@ func (s *cve5) Read(ctx context.Context, in Input, emit func(Row) error) error {
 			return err
 		}
 	}
-}
-
-// brokenJSON says where a document can be read no further, and nothing of what
-// stands there.
-func brokenJSON(name string, d *jsontext.Decoder, err error) error {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		err = ErrTruncated
-	case errors.As(err, &syntax):
-		return fmt.Errorf("reading %s at byte %d: it is no valid JSON", name, syntax.ByteOffset)
-	}
-	return fmt.Errorf("reading %s at byte %d: %w", name, d.InputOffset(), err)
 }
 
 // allowance ends with an error where it gave what it may, so that no value grows

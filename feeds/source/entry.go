@@ -83,6 +83,11 @@ func (r Row) at(position string) Row {
 	return r
 }
 
+// in says in which column or field it stands what is refused.
+func in(column string, refused *Refusal) *Refusal {
+	return &Refusal{Code: refused.Code, Message: column + ": " + refused.Message}
+}
+
 func refuse(key, code, message string) Row {
 	return Row{Key: key, Refused: &Refusal{Code: code, Message: message}}
 }

@@ -72,9 +72,9 @@ func intelMQRows(m *build.Maker, o *intelMQEvent) []Row {
 
 func intelMQRow(m *build.Maker, o *intelMQEvent) Row {
 	v, refused := firstValue(
-		candidate(build.URL, o.URL),
-		candidate(build.SHA256, o.SHA256), candidate(build.SHA1, o.SHA1), candidate(build.MD5, o.MD5),
-		candidate(build.Domain, o.Domain), endpoint(o.Address, o.Port), candidate(build.IP, o.Network))
+		candidate("source.url", build.URL, o.URL), candidate("malware.hash.sha256", build.SHA256, o.SHA256),
+		candidate("malware.hash.sha1", build.SHA1, o.SHA1), candidate("malware.hash.md5", build.MD5, o.MD5),
+		candidate("source.fqdn", build.Domain, o.Domain), endpoint("source.ip", o.Address, o.Port), candidate("source.network", build.IP, o.Network))
 	e := entry{
 		key:   strings.Join([]string{o.Provider, o.Feed, o.Type, v.Title()}, "\x1f"),
 		value: v, references: []build.Reference{{Source: o.Provider, URL: o.Reference}},

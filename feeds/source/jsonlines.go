@@ -2,11 +2,13 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/selat-hub/selat/feeds/build"
 )
@@ -70,25 +72,44 @@ func firstValue(candidates ...func() (build.Value, *Refusal, bool)) (build.Value
 	return build.Value{}, &Refusal{Code: "no-value", Message: "the event names no address, domain, URL or hash"}
 }
 
-func candidate(kind build.Kind, text string) func() (build.Value, *Refusal, bool) {
+func candidate(field string, kind build.Kind, text string) func() (build.Value, *Refusal, bool) {
 	return func() (build.Value, *Refusal, bool) {
 		if text == "" {
 			return build.Value{}, nil, false
 		}
 		v, refused := build.Read(kind, text)
+		if refused != nil {
+			refused = in(field, refused)
+		}
 		return v, refused, true
 	}
 }
 
-func endpoint(host string, port int) func() (build.Value, *Refusal, bool) {
+func endpoint(field, host string, port int) func() (build.Value, *Refusal, bool) {
 	if port == 0 {
-		return candidate(build.IP, host)
+		return candidate(field, build.IP, host)
 	}
 	return func() (build.Value, *Refusal, bool) {
 		if host == "" {
 			return build.Value{}, nil, false
 		}
 		v, refused := build.Endpoint(host, strconv.Itoa(port))
+		if refused != nil {
+			refused = in(field, refused)
+		}
 		return v, refused, true
 	}
+}
+
+// brokenJSON says where a document can be read no further, and nothing of what
+// stands there.
+func brokenJSON(name string, d *jsontext.Decoder, err error) error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		err = ErrTruncated
+	case errors.As(err, &syntax):
+		return fmt.Errorf("reading %s at byte %d: it is no valid JSON", name, syntax.ByteOffset)
+	}
+	return fmt.Errorf("reading %s at byte %d: %w", name, d.InputOffset(), err)
 }

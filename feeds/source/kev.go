@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -70,12 +69,7 @@ func (s *kev) readJSON(ctx context.Context, in Input, r *bufio.Reader, emit func
 		r.Discard(3)
 	}
 	d := jsontext.NewDecoder(r)
-	broken := func(err error) error {
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			return fmt.Errorf("reading %s at byte %d: %w", in.Name, d.InputOffset(), ErrTruncated)
-		}
-		return fmt.Errorf("reading %s at byte %d: %w", in.Name, d.InputOffset(), err)
-	}
+	broken := func(err error) error { return brokenJSON(in.Name, d, err) }
 	if _, err := d.ReadToken(); err != nil {
 		return broken(err)
 	}

@@ -122,11 +122,11 @@ func n6Values(m *build.Maker, e entry, o *n6Event) Row {
 	}
 	var refused *Refusal
 	exact := []func() (build.Value, *Refusal, bool){
-		candidate(build.URL, o.URL), candidate(build.SHA256, o.SHA256), candidate(build.SHA1, o.SHA1),
-		candidate(build.MD5, o.MD5), candidate(build.Domain, o.Domain),
+		candidate("url", build.URL, o.URL), candidate("sha256", build.SHA256, o.SHA256), candidate("sha1", build.SHA1, o.SHA1),
+		candidate("md5", build.MD5, o.MD5), candidate("fqdn", build.Domain, o.Domain),
 	}
 	if len(o.Address) > 0 {
-		exact = append(exact, endpoint(o.Address[0].IP, o.Port))
+		exact = append(exact, endpoint("address", o.Address[0].IP, o.Port))
 	}
 	if e.value, refused = firstValue(exact...); refused != nil {
 		return Row{Key: e.key, Refused: refused}
@@ -137,7 +137,7 @@ func n6Values(m *build.Maker, e entry, o *n6Event) Row {
 	e.name = strings.TrimSpace(o.Category + " " + e.value.String())
 	if e.value.Kind == build.IP || e.value.Kind == build.IPPort {
 		for _, a := range o.Address[1:] {
-			v, refused, _ := endpoint(a.IP, o.Port)()
+			v, refused, _ := endpoint("address", a.IP, o.Port)()
 			if refused != nil {
 				return Row{Key: e.key, Refused: refused}
 			}

@@ -127,7 +127,7 @@ func (s *shadowserver) row(report string, how shared, r *record) Row {
 		e.value, refused = build.Read(how.kind, r.get(how.column))
 	}
 	if refused != nil {
-		return Row{Key: e.key, Refused: refused}
+		return Row{Key: e.key, Refused: in(how.column, refused)}
 	}
 	if family := r.get("family"); family != "" {
 		e.family = &build.Malware{Name: family}

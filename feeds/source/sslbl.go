@@ -12,7 +12,7 @@ func sslblCertificateRow(m *build.Maker, r *record) Row {
 	if row := times(e.key, map[string]*time.Time{"listingdate": &e.first}, r.get); row != nil {
 		return *row
 	}
-	return withValue(m, e, r, build.CertSHA1, r.get("sha1"), func(e *entry) {
+	return withValue(m, e, r, build.CertSHA1, "sha1", func(e *entry) {
 		reason := r.get("listingreason")
 		switch name, isServer := strings.CutSuffix(reason, " C&C"); {
 		case isServer && name != "":

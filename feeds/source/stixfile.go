@@ -83,7 +83,7 @@ func stixRow(raw []byte) Row {
 	}
 	for _, f := range o.Findings {
 		if f.Severity == stix.Error {
-			return refuse(key, f.Code, f.Path+": "+f.Message)
+			return refuse(key, f.Code, f.Place()+": "+f.Message)
 		}
 	}
 	created, _ := time.Parse(time.RFC3339, o.Created)

@@ -47,7 +47,7 @@ func threatfoxRow(m *build.Maker, r *record) Row {
 		// The owner of the system is a victim too: whoever blocks it should know.
 		e.types = []string{"malicious-activity", "compromised"}
 	}
-	return withValue(m, e, r, kind, r.get("ioc_value"), func(e *entry) {
+	return withValue(m, e, r, kind, "ioc_value", func(e *entry) {
 		e.references = []build.Reference{
 			{Source: "ThreatFox", ID: r.get("ioc_id"), URL: "https://threatfox.abuse.ch/ioc/" + r.get("ioc_id") + "/"},
 			{Source: "reference", URL: r.get("reference")},

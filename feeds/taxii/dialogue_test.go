@@ -81,6 +81,9 @@ var deviations = map[string]deviation{
 // TestTheDialoguesOfMedallion holds the server to the OASIS test server's own
 // dialogues, on its data.
 func TestTheDialoguesOfMedallion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one request after another")
+	}
 	all := dialogues(t)
 	used := map[string]bool{}
 	var standing *client

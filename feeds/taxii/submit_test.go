@@ -105,6 +105,9 @@ func TestAStatusIsForWhoSubmittedAndOutlivesARestart(t *testing.T) {
 }
 
 func TestWhatIsNoEnvelopeOrTooMuchIsRefusedAsTheStandardSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one request after another")
+	}
 	h := newHub(t, func(c *broker.Config) { c.Limits.PayloadBytes, c.Limits.ObjectBytes = 8192, 8192 })
 	h.seat("sg/desk", policy.Both, stix.Amber)
 	s := h.serve()
@@ -258,6 +261,9 @@ func TestPostsInHandAreBoundedForEachCaller(t *testing.T) {
 }
 
 func TestAStatusTooLargeForAMessageTellsLess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one request after another")
+	}
 	many := func(n int, message string) (out []detail) {
 		for i := range n {
 			out = append(out, detail{idOf(i), january, message})

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // mediaType is that of every body (TAXII 2.1 §1.6.8).
@@ -99,6 +101,10 @@ func (c *Client) attempt(ctx context.Context, r *request) (err error) {
 		return &ServerError{URL: r.url.String(), What: "the answer ends in the middle", err: fmt.Errorf("%w: %w", ErrUnreachable, err)}
 	case in.err != nil:
 		return fmt.Errorf("%s: %w: %w", r.url, ErrUnreachable, in.err)
+	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) { // whose text quotes names that stand in the answer
+		err = fmt.Errorf("it is no valid JSON at byte %d", syntax.ByteOffset)
 	}
 	return &ServerError{URL: r.url.String(), What: "the answer is not TAXII 2.1", err: err}
 }
