@@ -108,6 +108,9 @@ feeds:
 		fmt.Fprintf(&b, "    confidence: %d\n", f.Confidence)
 	}
 	if f.ValidFor > 0 {
+		if f.Whole && f.Name != "misp-feed" {
+			b.WriteString("    # From when the source saw it last; what says no such time holds while it\n    # is listed.\n")
+		}
 		fmt.Fprintf(&b, "    valid_for: %dd\n", int(f.ValidFor.Hours()/24))
 	}
 	if f.Whole {

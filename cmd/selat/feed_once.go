@@ -20,7 +20,8 @@ func newFeedOnceCmd() *cobra.Command {
 		Long: `Reads the feeds named, or all, once, and publishes what is new in them and what
 waited from before. It can be given again after any failure.
 
-Where over half of a list of 100 rows or more left at once, nothing of it is
+Where over half of a list of 100 rows or more left at once, or what came in its
+place has no row to publish or cannot be read for the most part, nothing of it is
 revoked, until --accept-shrink says that the list is right.
 
 Exit code: 0 everything accepted or duplicate, 3 some objects refused, 4 none
@@ -126,7 +127,7 @@ func printResults(cmd *cobra.Command, results []publisher.Result) error {
 			say(cmd, "%s: objects refused by the hub and set aside: %s", r.Feed, codes(r.Sent.Codes))
 		}
 		if r.Shrunk != nil {
-			say(cmd, "%s: %d of %d rows left at once, so NOTHING is revoked; if the list is right: selat feed once %s --accept-shrink", r.Feed, r.Shrunk.Left, r.Shrunk.Of, r.Feed)
+			say(cmd, "%s: %s, so NOTHING is revoked; if the list is right: selat feed once %s --accept-shrink", r.Feed, r.Shrunk, r.Feed)
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func newFeedStatusCmd() *cobra.Command {
 			for _, s := range all {
 				trouble := s.State.Reason
 				if s.State.Shrunk != nil {
-					trouble = fmt.Sprintf("%d of %d rows left at once: nothing is revoked", s.State.Shrunk.Left, s.State.Shrunk.Of)
+					trouble = s.State.Shrunk.String() + ": nothing is revoked"
 				}
 				t.row(s.Feed, moment(s.State.Success), fmt.Sprint(s.Waiting), moment(s.Oldest), fmt.Sprint(s.Dead), trouble)
 			}

@@ -58,6 +58,10 @@ const (
 	UnknownKind = "unknown-kind"
 	// InvalidRow: the row is not of the form that its format has.
 	InvalidRow = "invalid-row"
+	// TooLong: the row is longer than any is.
+	TooLong = "too-long"
+	// UnsupportedType: nothing in STIX asks for what the source's type has.
+	UnsupportedType = "unsupported-type"
 	// InvalidTime: a time cannot be read.
 	InvalidTime = "invalid-time"
 	// InvalidObject: what would be made of it is no valid STIX.
@@ -68,6 +72,29 @@ const (
 	PersonalData = "personal-data"
 	// Victim: it names who was attacked and not who attacks.
 	Victim = "victim"
+	// NotForSharing: it is for nobody else by its source's own word.
+	NotForSharing = "not-for-sharing"
 	// Duplicate: an earlier row of the same reading has this key.
 	Duplicate = "duplicate-row"
 )
+
+// TakesBack tells whether the entry was read, and is now what is not to be shared:
+// what was published of it before no longer stands. What cannot be read takes
+// nothing back.
+func (r *Refusal) TakesBack() bool {
+	switch r.Code {
+	case ReservedAddress, ReservedDomain, TooWide, KnownGood, UnsupportedType, UnknownTLP, PersonalData, Victim, NotForSharing:
+		return true
+	}
+	return false
+}
+
+// Unreadable tells whether the entry could not be read: of an input that is mostly
+// so, it is to be doubted that it is what the feed says it is.
+func (r *Refusal) Unreadable() bool {
+	switch r.Code {
+	case InvalidValue, UnknownKind, InvalidRow, InvalidTime, InvalidObject, TooLong:
+		return true
+	}
+	return false
+}

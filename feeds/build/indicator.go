@@ -18,7 +18,7 @@ type Indicator struct {
 	// Seen if it has ended by then.
 	ValidFrom time.Time
 	// ValidUntil is the source's own word. Without it the feed's ValidFor counts
-	// from Seen, or from ValidFrom.
+	// from Seen, or from ValidFrom unless the feed is Listed.
 	ValidUntil time.Time
 	// Seen is when the source saw it last, zero if it does not say.
 	Seen      time.Time
@@ -54,8 +54,8 @@ func (m *Maker) Indicator(i Indicator) Draft {
 //
 // A source that says daily or hourly that it still sees something would make a
 // new version each time. So the end moves in steps: of a day, or of a tenth of
-// ValidFor if that is longer, always to the later side. What has no time at all
-// ends when it leaves its list and not before.
+// ValidFor if that is longer, always to the later side. What has no time at all, or
+// only that of its listing, ends when it leaves its list and not before.
 func (m *Maker) until(i Indicator) time.Time {
 	if !i.ValidUntil.IsZero() || m.ValidFor == 0 {
 		return i.ValidUntil
@@ -64,7 +64,7 @@ func (m *Maker) until(i Indicator) time.Time {
 	if i.Seen.After(seen) {
 		seen = i.Seen
 	}
-	if seen.IsZero() {
+	if seen.IsZero() || m.Listed && i.Seen.IsZero() {
 		return time.Time{}
 	}
 	step := max(24*time.Hour, m.ValidFor/10)

@@ -31,6 +31,10 @@ type Maker struct {
 	// ValidFor is how long an indicator holds after it was last seen, where the
 	// source does not say until when and says when it was seen; 0 is without end.
 	ValidFor time.Duration
+	// Listed tells that the feed is a list that is whole each time. To be in it is to
+	// be seen, so that when an entry was put on it says nothing of its end, which
+	// comes when it is off the list.
+	Listed bool
 }
 
 // Check says what is wrong with the configuration.

@@ -11,12 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -32,8 +32,9 @@ type Options struct {
 	Header, Prefix, SecretFile string
 	// Proxy is the URL of a proxy; empty takes HTTPS_PROXY and its kin.
 	Proxy string
-	// Bytes bounds a document after decompression, default 1 GiB; Timeout bounds
-	// its getting, read to its end, default 30 minutes.
+	// Bytes bounds a document after decompression, default 1 GiB. Timeout bounds its
+	// getting, read to its end, together with the documents that it names, of which
+	// each may take a tenth of it; default 30 minutes.
 	Bytes   int64
 	Timeout time.Duration
 	// InsecureHTTP allows http to other machines.
@@ -58,6 +59,7 @@ type Web struct {
 	o    Options
 	base *url.URL
 	http *http.Client
+	dialer
 }
 
 // NewWeb checks the options. It opens no connection.
@@ -75,22 +77,22 @@ func NewWeb(o Options) (*Web, error) {
 	case u.User != nil:
 		return nil, errors.New("the URL holds credentials: put them into a file and name it under auth")
 	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("%q is no URL: it is like https://feeds.example/list.csv", o.URL)
+		return nil, errors.New("the URL is none: it is like https://feeds.example/list.csv")
 	case u.Scheme == "http" && !o.InsecureHTTP && !loopback(u.Hostname()):
-		return nil, fmt.Errorf("%s is not https, so anyone on the way could change it: insecure_http: true allows it", u.Redacted())
+		return nil, fmt.Errorf("%s is not https, so anyone on the way could change it: insecure_http: true allows it", shown(u))
 	}
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, ForceAttemptHTTP2: true, IdleConnTimeout: 30 * time.Second,
-		DisableCompression: true}
+	w := &Web{o: o, base: u, dialer: newDialer(u)}
+	proxy := http.ProxyFromEnvironment
 	if o.Proxy != "" {
 		p, err := url.Parse(o.Proxy)
 		if err != nil || p.Host == "" {
 			return nil, errors.New("proxy: it is like http://proxy.example:3128")
 		}
-		t.Proxy = http.ProxyURL(p)
+		proxy = http.ProxyURL(p)
 	}
-	w := &Web{o: o, base: u}
-	w.http = &http.Client{Transport: t, CheckRedirect: w.redirect}
+	w.http = &http.Client{CheckRedirect: w.redirect, Transport: &http.Transport{Proxy: w.through(proxy), DialContext: w.dial,
+		TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, ForceAttemptHTTP2: true, IdleConnTimeout: 30 * time.Second,
+		DisableCompression: true}}
 	if _, err := w.secret(); err != nil {
 		return nil, err
 	}
@@ -105,8 +107,21 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
-// redirect follows no way out of TLS, and takes credentials to no other place.
+// shown is a URL as people may see it. Keys stand in queries and in paths, so it is
+// the host and, where it is one, the name of the file.
+func shown(u *url.URL) string {
+	if name := path.Base(u.Path); fileName.MatchString(name) {
+		return u.Host + ", " + name
+	}
+	return u.Host
+}
+
+var fileName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.(csv|gz|ioc|json|jsonl|ndjson|txt|xml|zip)$`)
+
+// redirect follows no way out of TLS, and takes credentials to no other place. Where
+// it was sent from may hold a key, so no server is told.
 func (w *Web) redirect(r *http.Request, via []*http.Request) error {
+	r.Header.Del("Referer")
 	switch {
 	case len(via) >= 5:
 		return errors.New("the server redirects without end")
@@ -141,10 +156,12 @@ func (w *Web) Get(ctx context.Context, known Validators) (*Document, error) {
 	body, res, err := w.get(ctx, w.base, known)
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("getting %s: %w", w.base.Redacted(), err)
+		return nil, fmt.Errorf("getting %s: %w", shown(w.base), err)
 	}
 	return &Document{
-		Input: source.Input{Name: w.base.Redacted(), Reader: body, Open: w.open},
+		Input: source.Input{Name: shown(w.base), Reader: body, Open: func(each context.Context, name string) (io.ReadCloser, error) {
+			return w.open(each, ctx, name)
+		}},
 		Closer: closer(func() error {
 			defer cancel()
 			return body.Close()
@@ -157,14 +174,34 @@ type closer func() error
 
 func (c closer) Close() error { return c() }
 
-// open opens what a document names by its relative path, of the same server.
-func (w *Web) open(ctx context.Context, name string) (io.ReadCloser, error) {
+// open opens what a document names by its relative path, of the same server. It ends
+// with the document at the latest.
+func (w *Web) open(ctx, document context.Context, name string) (io.ReadCloser, error) {
 	ref, err := url.Parse(name)
 	if err != nil || ref.IsAbs() || ref.Host != "" || strings.HasPrefix(name, "/") || strings.Contains(path.Clean(name), "..") {
 		return nil, fmt.Errorf("%q is no relative path: it is not followed", name)
 	}
+	each := w.o.Timeout / 10
+	ctx, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(document, func() { end(context.Cause(document)) })
+	ctx, cancel := context.WithTimeoutCause(ctx, each, fmt.Errorf("it took longer than %s", each))
 	body, _, err := w.get(ctx, w.base.ResolveReference(ref), Validators{})
-	return body, err
+	release := func() {
+		stop()
+		cancel()
+		end(nil)
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{body, closer(func() error {
+		defer release()
+		return body.Close()
+	})}, nil
 }
 
 func (w *Web) get(ctx context.Context, u *url.URL, known Validators) (io.ReadCloser, *http.Response, error) {
@@ -192,6 +229,9 @@ func (w *Web) get(ctx context.Context, u *url.URL, known Validators) (io.ReadClo
 		var of *url.Error
 		if errors.As(err, &of) {
 			err = of.Err // its text has the URL, which may hold a key
+		}
+		if strings.HasPrefix(err.Error(), "failed to parse Location header") {
+			err = errors.New("the server redirects to what is no URL") // likewise
 		}
 		return nil, nil, err
 	}

@@ -6,12 +6,6 @@ import (
 	"github.com/selat-hub/selat/feeds/build"
 )
 
-// Codes of refusals that only MISP has.
-const (
-	// UnsupportedType: nothing in STIX asks for what the type has.
-	UnsupportedType = "unsupported-type"
-)
-
 // simple are the types of one value.
 var simple = map[Text]build.Kind{
 	"ip-src": build.IP, "ip-dst": build.IP, "domain": build.Domain, "hostname": build.Domain, "url": build.URL, "uri": build.URL,
@@ -188,5 +182,5 @@ func pair(left, right build.Kind, first, second string, rest func(a, b build.Val
 }
 
 func unsupported() *build.Refusal {
-	return &build.Refusal{Code: UnsupportedType, Message: "no STIX pattern asks for what this type of attribute has"}
+	return &build.Refusal{Code: build.UnsupportedType, Message: "no STIX pattern asks for what this type of attribute has"}
 }

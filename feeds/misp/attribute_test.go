@@ -101,9 +101,9 @@ func TestAnAttributeAndItsPatternSayTheSame(t *testing.T) {
 
 func TestWhatNoPatternAsksForIsRefusedWithACode(t *testing.T) {
 	for _, a := range []struct{ name, typ, value, code string }{
-		{"a rule", "yara", "rule x {}", UnsupportedType},
-		{"a composite that is none", "domain|size", "a.example|7", UnsupportedType},
-		{"a file by its size", "filename|size-in-bytes", "a.exe|7", UnsupportedType},
+		{"a rule", "yara", "rule x {}", build.UnsupportedType},
+		{"a composite that is none", "domain|size", "a.example|7", build.UnsupportedType},
+		{"a file by its size", "filename|size-in-bytes", "a.exe|7", build.UnsupportedType},
 		{"half of a composite", "domain|ip", "a.example", build.InvalidValue},
 		{"a name that resolves to a network", "domain|ip", "a.example|192.0.2.0/24", build.InvalidValue},
 		{"a port that is none", "hostname|port", "a.example|x", build.InvalidValue},
@@ -111,7 +111,7 @@ func TestWhatNoPatternAsksForIsRefusedWithACode(t *testing.T) {
 		{"a private address", "ip-dst", "10.0.0.1", build.ReservedAddress},
 		{"the hash of nothing", "filename|md5", "a|d41d8cd98f00b204e9800998ecf8427e", build.KnownGood},
 		{"control characters", "email-subject", "a\x00b", build.InvalidValue},
-		{"no type", "", "x", UnsupportedType},
+		{"no type", "", "x", build.UnsupportedType},
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			asked, refused := (&Attribute{Type: Text(a.typ), Value: Text(a.value)}).Ask()

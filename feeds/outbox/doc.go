@@ -12,6 +12,11 @@
 // with the version they had last, so that what was published is compared with
 // what would be. created is kept for ever.
 //
+// Of rows of a list that have one key the first counts. What rows share stands as
+// long as one row of a reading says that it is what it was, so that their order makes
+// no versions. What a list no longer has is revoked, but nothing is concluded from a
+// reading that failed, that lost too much at once, or that gave no row of the list.
+//
 // Revoking is final in STIX (2.1 §3.6), so a row that comes back after it gets
 // objects with new ids: its generation counts into them, and what refers to them
 // within the row goes along. Of events a row that says just what it said before it

@@ -3,7 +3,6 @@ package outbox
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +27,9 @@ type Rules struct {
 	// once; of more, none is revoked until AcceptShrink. 0 is 50 and 100.
 	ShrinkPercent, ShrinkRows int
 	AcceptShrink              bool
+	// Made names what the feed's objects are made with. What was read under another
+	// name is not known to be unchanged.
+	Made string
 }
 
 // Count is what a reading came to.
@@ -76,6 +78,9 @@ type Reading struct {
 	rules Rules
 	b     *pebble.Batch
 	held  int
+	// given are rows that something was made of, or that stand; unread those that
+	// could not be read.
+	given, unread int
 	Count
 }
 
@@ -93,16 +98,17 @@ func (s *Store) Begin(feed string, rules Rules) (*Reading, error) {
 	}
 	r := &Reading{s: s, feed: feed, n: f.Reading + 1, rules: rules, b: s.db.NewIndexedBatch(),
 		Count: Count{Refused: map[string]int{}, Skipped: map[string]int{}}}
-	// The number is on disk before any row that bears it.
-	return r, s.Update(feed, func(f *Feed) { f.Reading = r.n })
+	// The number is on disk before any row that bears it. From now on what was read
+	// to its end last is not all that was read.
+	return r, s.Update(feed, func(f *Feed) { f.Reading, f.ETag, f.Modified = r.n, "", "" })
 }
 
 // Row takes in a row. What it becomes is on disk at the latest after Flush.
 func (r *Reading) Row(in source.Row) error {
 	r.Rows++
 	err := r.take(in)
-	if err == nil && in.Revision != 0 {
-		err = r.b.Set(key(kindRevision, r.feed, in.Key), binary.BigEndian.AppendUint64(nil, uint64(in.Revision)), nil)
+	if err == nil && in.Revision != 0 && !in.Unchanged {
+		err = r.b.Set(key(kindRevision, r.feed, in.Key), revision{in.Revision, r.n, r.rules.Made}.bytes(), nil)
 	}
 	if err != nil {
 		return fmt.Errorf("keeping row %s of %s: %w", in.Position, r.feed, err)
@@ -114,15 +120,6 @@ func (r *Reading) Row(in source.Row) error {
 }
 
 func (r *Reading) take(in source.Row) error {
-	if in.Refused != nil {
-		r.refuse(in.Position, in.Refused)
-	}
-	if in.Skipped != "" {
-		r.Skipped[in.Skipped]++
-	}
-	if in.Unchanged {
-		return r.unchanged(in.Key)
-	}
 	k := key(kindRow, r.feed, in.Key)
 	b, err := get(r.b, k)
 	if err != nil {
@@ -134,20 +131,70 @@ func (r *Reading) take(in source.Row) error {
 			return err
 		}
 	}
+	if again, err := r.again(in, &old); again || err != nil {
+		return err
+	}
+	if in.Refused != nil {
+		r.refuse(in.Position, in.Refused)
+	}
+	if in.Skipped != "" {
+		r.Skipped[in.Skipped]++
+	}
 	switch {
-	case in.Withdrawn:
-		if b == nil || old.revoked {
-			return nil
-		}
-		return r.revokeRow(in.Key, old)
-	case in.Refused != nil || in.Skipped != "" && len(in.Objects) == 0:
+	case in.Unchanged:
+		r.given++
+		return r.unchanged(in.Key)
+	case in.Withdrawn, in.Refused != nil && in.Refused.TakesBack(), in.Skipped != "" && len(in.Objects) == 0:
+		return r.takeBack(in.Key, old, b != nil)
+	case in.Refused != nil:
 		// It is still in the list: what is wrong with it now takes nothing back.
+		if in.Refused.Unreadable() {
+			r.unread++
+		}
 		if b != nil && !old.revoked {
 			return r.see(in.Key)
 		}
 		return nil
 	}
 	return r.publish(in, old, b == nil)
+}
+
+// again refuses a row of a list whose key an earlier row of this reading had. Of
+// events each counts.
+func (r *Reading) again(in source.Row, old *row) (bool, error) {
+	if !r.rules.Whole || in.Unchanged {
+		return false, nil
+	}
+	again := old.reading == r.n
+	if !again {
+		b, err := get(r.b, key(kindSeen, r.feed, in.Key))
+		if b == nil || err != nil {
+			return false, err
+		}
+		s, err := parseSeen(b)
+		if err != nil {
+			return false, err
+		}
+		again = s.reading == r.n
+	}
+	if again {
+		r.refuse(in.Position, &build.Refusal{Code: build.Duplicate, Message: "an earlier row has the same key"})
+	}
+	return again, nil
+}
+
+// takeBack revokes what was published of a row. Of a list the row is noted even if
+// nothing was, so that another of its key does not count.
+func (r *Reading) takeBack(k string, old row, known bool) error {
+	old.reading = r.n
+	switch {
+	case known && !old.revoked:
+		return r.revokeRow(k, old)
+	case !r.rules.Whole:
+		return nil
+	}
+	old.revoked = true
+	return r.b.Set(key(kindRow, r.feed, k), old.append(nil), nil)
 }
 
 func (r *Reading) refuse(position string, why *build.Refusal) {
@@ -168,7 +215,7 @@ func (r *Reading) publish(in source.Row, next row, isNew bool) error {
 	changed := isNew || next.revoked
 	next.revoked = false
 	rename := renaming(in.Objects, &next, 1)
-	given := map[string]bool{}
+	given, readable := map[string]bool{}, true
 	began := time.Now()
 	for i := range in.Objects {
 		d := &in.Objects[i]
@@ -191,12 +238,17 @@ func (r *Reading) publish(in source.Row, next row, isNew bool) error {
 		if errors.As(err, &refusal) {
 			// What follows may refer to it, and would dangle.
 			r.refuse(in.Position, refusal)
+			r.unread, readable = r.unread+1, false
 			for _, rest := range in.Objects[i:] {
 				given[rest.ID] = true
 			}
 			break
 		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case d.Shared && kind == newer:
+			err = r.propose(d, was, now)
+		default:
 			err = r.store(d, &next, now, kind)
 		}
 		if err != nil {
@@ -204,7 +256,9 @@ func (r *Reading) publish(in source.Row, next row, isNew bool) error {
 		}
 		changed = changed || kind != same && !d.Shared
 	}
-	r.Built += time.Since(began)
+	if r.Built += time.Since(began); readable {
+		r.given++
+	}
 	for i := range next.objects {
 		if o := &next.objects[i]; !given[o.id] && !o.revoked && !o.versionless {
 			if err := r.revokeObject(o); err != nil {
@@ -304,39 +358,12 @@ func (r *Reading) version(d *source.Draft, was *object, rename func([]byte) []by
 	return o, newer, err
 }
 
-func (r *Reading) shared(id string) (*row, error) {
-	b, err := get(r.b, key(kindShared, r.feed, id))
-	if b == nil || err != nil {
-		return nil, err
-	}
-	rec, err := parseRow(b)
-	if err != nil || len(rec.objects) != 1 {
-		return nil, errors.Join(err, errRecord)
-	}
-	return &rec, nil
-}
-
 // see notes that a row is in the list. Of events there is no such thing.
 func (r *Reading) see(k string) error {
 	if !r.rules.Whole {
 		return nil
 	}
 	return r.b.Set(key(kindSeen, r.feed, k), seen{reading: r.n}.bytes(), nil)
-}
-
-// unchanged sees all rows whose keys begin with k.
-func (r *Reading) unchanged(k string) error {
-	if !r.rules.Whole {
-		return nil
-	}
-	if err := r.Flush(); err != nil {
-		return err
-	}
-	prefix := key(kindSeen, r.feed, k)
-	return scan(r.s.db, prefix, after(prefix), func(at, _ []byte) error {
-		r.Unchanged++
-		return r.b.Set(at, seen{reading: r.n}.bytes(), nil)
-	})
 }
 
 // revokeRow revokes what was published of a row.
@@ -349,7 +376,9 @@ func (r *Reading) revokeRow(k string, old row) error {
 		}
 	}
 	old.revoked = true
-	return errors.Join(r.b.Set(key(kindRow, r.feed, k), old.append(nil), nil), r.b.Delete(key(kindSeen, r.feed, k), nil))
+	// Under that revision it would be taken for standing.
+	return errors.Join(r.b.Set(key(kindRow, r.feed, k), old.append(nil), nil), r.b.Delete(key(kindSeen, r.feed, k), nil),
+		r.b.Delete(key(kindRevision, r.feed, k), nil))
 }
 
 func (r *Reading) revokeObject(o *object) error {
@@ -399,11 +428,14 @@ func (r *Reading) Complete(note func(*Feed)) error {
 			return err
 		}
 	}
+	if err := r.settleShared(); err != nil {
+		return err
+	}
 	f, err := r.s.Feed(r.feed)
 	if err != nil {
 		return err
 	}
-	f.Success, f.Reason, f.Failure, f.Shrunk, f.Waiting = r.s.now().UTC(), "", time.Time{}, r.Shrunk, r.Gone > 0
+	f.Success, f.Reason, f.Failure, f.Shrunk, f.Waiting, f.Made = r.s.now().UTC(), "", time.Time{}, r.Shrunk, r.Gone > 0, r.rules.Made
 	if note != nil {
 		note(&f)
 	}
@@ -416,67 +448,4 @@ func (r *Reading) Complete(note func(*Feed)) error {
 		err = r.b.Set(key(kindFeed, r.feed, ""), b, nil)
 	}
 	return errors.Join(err, r.Flush(), r.b.Close())
-}
-
-// leave looks for rows that were not in this reading.
-func (r *Reading) leave() error {
-	live, left := 0, 0
-	prefix := key(kindSeen, r.feed, "")
-	each := func(fn func(k string, s seen) error) error {
-		return scan(r.s.db, prefix, after(prefix), func(k, v []byte) error {
-			s, err := parseSeen(v)
-			if err != nil {
-				return err
-			}
-			return fn(string(k[len(prefix):]), s)
-		})
-	}
-	if err := each(func(_ string, s seen) error {
-		if s.left.IsZero() {
-			live++
-			if s.reading != r.n {
-				left++
-			}
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	if !r.rules.AcceptShrink && live >= r.rules.ShrinkRows && left*100 > live*r.rules.ShrinkPercent {
-		r.Shrunk = &Shrunk{Left: left, Of: live}
-		return nil
-	}
-	return each(func(k string, s seen) error {
-		if s.reading == r.n {
-			return nil
-		}
-		return r.gone(k, s)
-	})
-}
-
-// gone begins the grace of a row, or ends it.
-func (r *Reading) gone(k string, s seen) error {
-	now := r.s.now().UTC()
-	if s.left.IsZero() {
-		s.left = now
-	}
-	if now.Sub(s.left) < r.rules.Grace {
-		r.Gone++
-		return r.b.Set(key(kindSeen, r.feed, k), s.bytes(), nil)
-	}
-	b, err := get(r.b, key(kindRow, r.feed, k))
-	if err != nil || b == nil {
-		return errors.Join(err, r.b.Delete(key(kindSeen, r.feed, k), nil))
-	}
-	old, err := parseRow(b)
-	if err != nil {
-		return err
-	}
-	if err := r.revokeRow(k, old); err != nil {
-		return err
-	}
-	if r.b.Len() > 4<<20 {
-		return r.Flush()
-	}
-	return nil
 }

@@ -19,7 +19,11 @@ const stampFormat = "2006-01-02T15:04:05.000Z"
 
 // revoke writes raw anew as a version that revokes the object (STIX 2.1 §3.6):
 // every byte as it was, but for modified and revoked.
-func revoke(raw []byte, modified time.Time) ([]byte, error) {
+func revoke(raw []byte, modified time.Time) ([]byte, error) { return restamp(raw, modified, true) }
+
+// restamp writes raw anew as a version of another time, which revokes the object or
+// leaves it as it was.
+func restamp(raw []byte, modified time.Time, revoking bool) ([]byte, error) {
 	type span struct{ from, to int }
 	var at, revoked *span
 	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -45,11 +49,13 @@ func revoke(raw []byte, modified time.Time) ([]byte, error) {
 		}
 	}
 	if at == nil {
-		return nil, errors.New("it has no modified, and cannot be revoked")
+		return nil, errors.New("it has no modified, and can have no other version")
 	}
 	stamp := `"` + modified.UTC().Format(stampFormat) + `"`
 	var out []byte
 	switch {
+	case !revoking:
+		return append(append(append(out, raw[:at.from]...), stamp...), raw[at.to:]...), nil
 	case revoked == nil:
 		out = append(append(append(out, raw[:at.from]...), stamp...), `,"revoked":true`...)
 		return append(out, raw[at.to:]...), nil

@@ -44,6 +44,7 @@ const (
 	kindRow      = 'r' // row key: what was published of it
 	kindSeen     = 's' // row key: when it was seen, and since when it is not there
 	kindShared   = 'h' // object id: what was published of it
+	kindProposed = 'p' // object id: what may be published of it next
 	kindRevision = 'v' // key: the source's revision
 	kindItem     = 'o' // number: an item of the outbox
 	kindContent  = 'c' // hash of a file that was read
@@ -103,17 +104,30 @@ type Feed struct {
 	ETag     string `json:"etag,omitempty"`
 	Modified string `json:"last_modified,omitempty"`
 	From     string `json:"from,omitempty"`
+	// Made names what its objects were made with when it was read last to its end.
+	Made string `json:"made,omitempty"`
 	// Waiting tells that rows left, and their grace is not over.
 	Waiting bool `json:"waiting,omitempty"`
-	// Shrunk holds back revocations: so many rows of a list left at once that an
-	// operator has to say that it is meant.
+	// Shrunk holds back revocations: so many rows of a list left at once, or so few
+	// of those that came could be read, that an operator has to say that it is meant.
 	Shrunk *Shrunk `json:"shrunk,omitempty"`
 }
 
-// Shrunk counts the rows that left at once.
+// Shrunk counts the rows that left at once, of how many there were; and those that
+// were read, with how many of them could not be.
 type Shrunk struct {
-	Left int `json:"left"`
-	Of   int `json:"of"`
+	Left   int `json:"left"`
+	Of     int `json:"of"`
+	Read   int `json:"read"`
+	Unread int `json:"unread,omitempty"`
+}
+
+func (s *Shrunk) String() string {
+	text := fmt.Sprintf("%d of %d rows left at once", s.Left, s.Of)
+	if s.Unread > 0 {
+		text += fmt.Sprintf(", and %d of the %d that came cannot be read", s.Unread, s.Read)
+	}
+	return text
 }
 
 // Feed returns what is known of a feed, the zero Feed if nothing is.
@@ -137,15 +151,6 @@ func (s *Store) Update(name string, change func(*Feed)) error {
 		return err
 	}
 	return s.db.Set(key(kindFeed, name, ""), b, pebble.Sync)
-}
-
-// Known returns the revision that a key was read in last.
-func (s *Store) Known(feed, k string) (revision int64, ok bool) {
-	b, err := get(s.db, key(kindRevision, feed, k))
-	if err != nil || len(b) != 8 {
-		return 0, false
-	}
-	return int64(binary.BigEndian.Uint64(b)), true
 }
 
 // HasRead reports whether a file of this content was read to its end, and whether

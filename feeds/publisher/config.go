@@ -3,6 +3,9 @@
 package publisher
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -48,10 +51,12 @@ type Feed struct {
 	Confidence *int            `yaml:"confidence"`
 	ValidFor   daemon.Duration `yaml:"valid_for"`
 
-	Whole         *bool           `yaml:"whole"`
-	Grace         daemon.Duration `yaml:"grace"`
-	ShrinkPercent int             `yaml:"shrink_percent"`
-	ShrinkRows    int             `yaml:"shrink_rows"`
+	Whole *bool `yaml:"whole"`
+	// Grace is how long a row may be gone from a list that is whole before it is
+	// revoked, which is for ever. nil is defaultGrace.
+	Grace         *daemon.Duration `yaml:"grace"`
+	ShrinkPercent int              `yaml:"shrink_percent"`
+	ShrinkRows    int              `yaml:"shrink_rows"`
 
 	Auth         *Auth           `yaml:"auth"`
 	Proxy        string          `yaml:"proxy"`
@@ -65,7 +70,12 @@ type Feed struct {
 
 	format        source.Format
 	tlp, unmarked stix.Level
+	// made names all that goes into the feed's objects from the configuration.
+	made string
 }
+
+// defaultGrace outlasts a night in which a source is broken.
+const defaultGrace = 24 * time.Hour
 
 // Auth sends the content of a file of mode 0600 as a header.
 type Auth struct {
@@ -160,6 +170,8 @@ func (f *Feed) check(c *Config) (err error) {
 		return errors.New("say where it is: one of url, file, folder and taxii")
 	case f.TAXII != nil && f.Format != "stix":
 		return errors.New("what TAXII gives is stix")
+	case f.TAXII != nil && f.whole():
+		return errors.New("what TAXII gives is what is new, and never whole: take whole: true away")
 	case f.Done != "" && (f.Folder == "" || filepath.Clean(f.Done) == filepath.Clean(f.Folder)):
 		return errors.New("done is another folder, into which the files of folder go")
 	case f.Every > 0 && f.At != "":
@@ -190,14 +202,25 @@ func (f *Feed) check(c *Config) (err error) {
 			return fmt.Errorf("unmarked: %w", err)
 		}
 	}
-	_, err = f.source(c, nil)
+	o := f.sourceConfig(c)
+	if _, err = f.format.New(o); err != nil {
+		return err
+	}
+	f.made, err = madeWith(f.Format, o)
 	return err
 }
 
-// source makes the source of the feed.
-func (f *Feed) source(c *Config, known func(string) (int64, bool)) (source.Source, error) {
-	o := source.Config{Kind: build.Kind(f.Kind), Report: f.Report, Known: known,
-		Maker: build.Maker{Feed: f.Name, Identity: c.Identity, Namespace: c.Namespace, Level: f.tlp, Confidence: f.Confidence, ValidFor: time.Duration(f.ValidFor)}}
+// madeWith names what a source is told.
+func madeWith(format string, o source.Config) (string, error) {
+	b, err := json.Marshal([]any{format, o.Maker, o.Mapping, o.Kind, o.Report})
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16]), err
+}
+
+// sourceConfig is what the source of the feed is told.
+func (f *Feed) sourceConfig(c *Config) source.Config {
+	o := source.Config{Kind: build.Kind(f.Kind), Report: f.Report,
+		Maker: build.Maker{Feed: f.Name, Identity: c.Identity, Namespace: c.Namespace, Level: f.tlp, Confidence: f.Confidence, ValidFor: time.Duration(f.ValidFor), Listed: f.whole()}}
 	if f.Mapping != nil {
 		o.Mapping = source.Mapping(*f.Mapping)
 	}
@@ -207,6 +230,13 @@ func (f *Feed) source(c *Config, known func(string) (int64, bool)) (source.Sourc
 	if f.ValidFor == 0 {
 		o.ValidFor = f.format.ValidFor
 	}
+	return o
+}
+
+// source makes the source of the feed.
+func (f *Feed) source(c *Config, known func(string) (int64, bool)) (source.Source, error) {
+	o := f.sourceConfig(c)
+	o.Known = known
 	return f.format.New(o)
 }
 

@@ -30,16 +30,20 @@ func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, 
 		return err
 	}
 	var all error
-	for _, name := range ready {
-		if err := p.readOne(ctx, f, src, name, sum); err != nil {
+	for i, name := range ready {
+		// Of lists that are whole the last is the one of which it is accepted that it
+		// shrank.
+		again := p.options.AcceptShrink && f.whole() && i == len(ready)-1
+		if err := p.readOne(ctx, f, src, name, again, sum); err != nil {
 			all = errors.Join(all, fmt.Errorf("%s: %w", filepath.Base(name), err))
 		}
 	}
 	return all
 }
 
-// readOne reads a file of a folder, unless its content was read before.
-func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, sum *Result) error {
+// readOne reads a file of a folder, unless its content was read before and made the
+// same, or it is to be read again.
+func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, again bool, sum *Result) error {
 	hash, err := fetch.Hash(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -47,7 +51,8 @@ func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, nam
 	if err != nil {
 		return err
 	}
-	if known, _, err := p.store.HasRead(f.Name, hash); known || err != nil {
+	hash = append(hash, f.made...)
+	if known, _, err := p.store.HasRead(f.Name, hash); known && !again || err != nil {
 		return err
 	}
 	if err := p.readFile(ctx, f, src, name, sum); err != nil {
@@ -85,7 +90,7 @@ func (p *Publisher) putOneAway(f *Feed, name string) error {
 	if err != nil {
 		return err
 	}
-	read, settled, err := p.store.HasRead(f.Name, hash)
+	read, settled, err := p.store.HasRead(f.Name, append(hash, f.made...))
 	if err != nil || !read || !settled {
 		return err
 	}

@@ -251,7 +251,7 @@ func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns chan stru
 }
 
 // until waits for the next reading, or for a file in a watched folder.
-func (p *Publisher) until(ctx context.Context, pause time.Duration, wake <-chan fsnotify.Event) {
+func (p *Publisher) until(ctx context.Context, pause time.Duration, wake <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
@@ -270,23 +270,50 @@ func (p *Publisher) until(ctx context.Context, pause time.Duration, wake <-chan 
 }
 
 // watch tells of changes in a feed's folder. Without it the schedule remains.
-func (p *Publisher) watch(f *Feed) (<-chan fsnotify.Event, func()) {
+func (p *Publisher) watch(f *Feed) (<-chan struct{}, func()) {
 	if f.Folder == "" {
 		return nil, func() {}
 	}
 	w, err := fsnotify.NewWatcher()
 	if err == nil {
 		if err = w.Add(f.Folder); err == nil {
-			return w.Events, func() {
+			wake := make(chan struct{}, 1)
+			var task sync.WaitGroup
+			task.Go(func() { p.forward(f.Name, w.Events, w.Errors, wake) })
+			return wake, func() {
 				if err := w.Close(); err != nil {
 					p.log.Warn("ending to watch a folder", "feed", f.Name, "error", err)
 				}
+				task.Wait()
 			}
 		}
 		err = errors.Join(err, w.Close())
 	}
 	p.log.Warn("the folder cannot be watched; it is looked at on schedule", "feed", f.Name, "error", err)
 	return nil, func() {}
+}
+
+// forward takes all that a watcher says, also while the folder is being read: one
+// that nobody listens to stands still. After an error changes may be lost, so that
+// it is one.
+func (p *Publisher) forward(feed string, events <-chan fsnotify.Event, errs <-chan error, wake chan<- struct{}) {
+	for {
+		select {
+		case _, ok := <-events:
+			if !ok {
+				return
+			}
+		case err, ok := <-errs:
+			if !ok {
+				return
+			}
+			p.log.Warn("changes of a folder may have been missed; it is read", "feed", feed, "error", err)
+		}
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // pause is how long until the next reading: up to a tenth later than said, so

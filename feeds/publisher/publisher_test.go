@@ -118,12 +118,13 @@ func TestARunningDaemonPublishesFilesOfAFolderOnce(t *testing.T) {
 
 func TestMistakesInAConfigurationAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"feeds:\n  a:\n    format: list\n    file: x\n":                                               "namespace",
-		"namespace: x\nfeeds:\n  a:\n    format: list\n":                                              "one of url, file, folder and taxii",
-		"namespace: x\nfeeds:\n  a:\n    format: list\n    url: http://192.0.2.1/\n    every: soon\n": "line 6",
-		"namespace: x\nnamespce: y\n":                                                                 "line 2",
-		"namespace: x\nfeeds:\n  a:\n    format: list\n    file: x\n    tlp: pink\n":                  "tlp",
-		"namespace: x\nfeeds:\n  A/b:\n    format: list\n    file: x\n":                               "small letters",
+		"feeds:\n  a:\n    format: list\n    file: x\n":                                                          "namespace",
+		"namespace: x\nfeeds:\n  a:\n    format: list\n":                                                         "one of url, file, folder and taxii",
+		"namespace: x\nfeeds:\n  a:\n    format: list\n    url: http://192.0.2.1/\n    every: soon\n":            "line 6",
+		"namespace: x\nnamespce: y\n":                                                                            "line 2",
+		"namespace: x\nfeeds:\n  a:\n    format: list\n    file: x\n    tlp: pink\n":                             "tlp",
+		"namespace: x\nfeeds:\n  a:\n    taxii: {url: https://taxii.example/, collection: c}\n    whole: true\n": "never whole",
+		"namespace: x\nfeeds:\n  A/b:\n    format: list\n    file: x\n":                                          "small letters",
 	} {
 		file := filepath.Join(t.TempDir(), "feeds.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

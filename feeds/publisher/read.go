@@ -11,9 +11,18 @@ import (
 	"github.com/selat-hub/selat/feeds/source"
 )
 
-// read reads a feed once. Inputs of a folder are readings of their own.
+// read reads a feed once, and remembers why it could not be read.
 func (p *Publisher) read(ctx context.Context, f *Feed, sum *Result) error {
-	src, err := f.source(p.config, func(key string) (int64, bool) { return p.store.Known(f.Name, key) })
+	err := p.readInputs(ctx, f, sum)
+	if err != nil && ctx.Err() == nil {
+		err = errors.Join(err, p.store.Update(f.Name, func(s *outbox.Feed) { s.Failure, s.Reason = p.now().UTC(), err.Error() }))
+	}
+	return err
+}
+
+// readInputs reads what a feed has. Inputs of a folder are readings of their own.
+func (p *Publisher) readInputs(ctx context.Context, f *Feed, sum *Result) error {
+	src, err := f.source(p.config, func(key string) (int64, bool) { return p.store.Known(f.Name, key, f.made) })
 	if err != nil {
 		return err
 	}
@@ -44,7 +53,7 @@ func (p *Publisher) readURL(ctx context.Context, f *Feed, src source.Source, sum
 	}
 	at := fetch.Validators{}
 	// While rows wait for their grace the list is read in full, so that it ends.
-	if known.From == f.URL && !p.options.AcceptShrink && !known.Waiting {
+	if known.From == f.URL && known.Made == f.made && !p.options.AcceptShrink && !known.Waiting {
 		at = fetch.Validators{ETag: known.ETag, Modified: known.Modified}
 	}
 	doc, err := web.Get(ctx, at)
@@ -71,6 +80,10 @@ func (p *Publisher) readFile(ctx context.Context, f *Feed, src source.Source, na
 
 // reading takes in one input.
 func (p *Publisher) reading(ctx context.Context, f *Feed, src source.Source, in source.Input, sum *Result, note func(*outbox.Feed)) error {
+	var err error
+	if in.Reader, err = noWebPage(in.Reader); err != nil {
+		return err
+	}
 	r, err := p.store.Begin(f.Name, p.rules(f))
 	if err != nil {
 		return err
@@ -94,7 +107,11 @@ func (p *Publisher) reading(ctx context.Context, f *Feed, src source.Source, in 
 }
 
 func (p *Publisher) rules(f *Feed) outbox.Rules {
-	return outbox.Rules{Whole: f.whole(), Grace: time.Duration(f.Grace), ShrinkPercent: f.ShrinkPercent, ShrinkRows: f.ShrinkRows, AcceptShrink: p.options.AcceptShrink}
+	grace := defaultGrace
+	if f.Grace != nil {
+		grace = time.Duration(*f.Grace)
+	}
+	return outbox.Rules{Whole: f.whole(), Grace: grace, ShrinkPercent: f.ShrinkPercent, ShrinkRows: f.ShrinkRows, AcceptShrink: p.options.AcceptShrink, Made: f.made}
 }
 
 func (p *Publisher) counted(f *Feed, c *outbox.Count, sum *Result) {
@@ -104,7 +121,8 @@ func (p *Publisher) counted(f *Feed, c *outbox.Count, sum *Result) {
 		p.metrics.refused.WithLabelValues(f.Name, code).Add(float64(n))
 	}
 	if c.Shrunk != nil {
-		p.log.Error("a list shrank so much that nothing of it is revoked", "feed", f.Name, "left", c.Shrunk.Left, "of", c.Shrunk.Of,
+		p.log.Error("a list shrank so much, or could be read so little, that nothing of it is revoked", "feed", f.Name,
+			"left", c.Shrunk.Left, "of", c.Shrunk.Of, "read", c.Shrunk.Read, "unreadable", c.Shrunk.Unread,
 			"do", "look at the list; if it is right, stop the daemon and give `selat feed once "+f.Name+" --accept-shrink`")
 	}
 }

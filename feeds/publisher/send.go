@@ -3,6 +3,7 @@ package publisher
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,16 +67,26 @@ func (p *Publisher) send(ctx context.Context, f *Feed, items []outbox.Item, sent
 	if r.Retry {
 		return fmt.Errorf("publishing %s: the hub cannot take it now", f.Name)
 	}
-	told := r.Error == nil && len(r.Objects) > 0
-	if !told && len(items) > 1 && (r.Error == nil || strings.HasPrefix(r.Error.Code, "payload") || strings.HasPrefix(r.Error.Code, "too-many")) {
-		// Too much for one submission, or for its receipt.
+	switch told := r.Error == nil && len(r.Objects) > 0; {
+	case r.Error != nil && !aboutObjects(r.Error.Code):
+		return fmt.Errorf("publishing %s: the hub refuses the whole submission: %w", f.Name, r.Error)
+	case !told && len(items) > 1:
+		// Too much for one submission or for its receipt, or one of them is at fault.
 		half := len(items) / 2
 		return errors.Join(p.send(ctx, f, items[:half], sent), p.send(ctx, f, items[half:], sent))
 	}
-	if r.Error != nil && len(items) > 1 {
-		return fmt.Errorf("publishing %s: the hub refuses the whole submission: %w", f.Name, r.Error)
-	}
 	return p.settle(f, items, r, sent)
+}
+
+// aboutObjects tells whether the refusal of a submission is about what was in it.
+// Anything else is about the seat, its audience or the hub: a person puts it right,
+// and the objects wait for it as long as it takes.
+func aboutObjects(code string) bool {
+	switch code {
+	case "payload-too-large", "too-many-objects", "object-too-large", "malformed-json", "duplicate-key", "invalid-utf8", "too-deep", "number-range", "not-an-object":
+		return true
+	}
+	return false
 }
 
 // settle sets aside what was refused, then takes all of it out of the outbox. A
@@ -147,10 +158,7 @@ func (p *Publisher) setAside(feed string, it *outbox.Item, r *api.Receipt, lines
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("setting %s aside: %w", it.ID, err)
 	}
-	name := filepath.Join(dir, strings.NewReplacer(":", "", "/", "_").Replace(it.ID))
-	if it.Version != "" {
-		name += "@" + strings.ReplaceAll(it.Version, ":", "")
-	}
+	name := filepath.Join(dir, deadName(it))
 	d := Dead{Feed: feed, ID: it.ID, Version: it.Version, Error: r.Error, Lines: lines, File: name + ".json"}
 	b, err := json.MarshalIndent(&d, "", "  ")
 	if err == nil {
@@ -162,7 +170,23 @@ func (p *Publisher) setAside(feed string, it *outbox.Item, r *api.Receipt, lines
 	return nil
 }
 
-// writeFile makes a file of mode 0600 have these bytes, all of them on disk.
+// deadName names the file of a refused version, one of its own: what has no version
+// is told apart by its bytes, and what would be too long for a file's name by its id.
+func deadName(it *outbox.Item) string {
+	name := strings.NewReplacer(":", "", "/", "_").Replace(it.ID)
+	if it.Version != "" {
+		name += "@" + strings.ReplaceAll(it.Version, ":", "")
+	} else {
+		name += fmt.Sprintf("@%x", sha256.Sum256(it.Raw))[:17]
+	}
+	if len(name) > 200 {
+		name = fmt.Sprintf("%s-%x", name[:100], sha256.Sum256([]byte(name)))
+	}
+	return name
+}
+
+// writeFile makes a file of mode 0600 have these bytes, all of them on disk with its
+// name.
 func writeFile(name string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
@@ -175,7 +199,11 @@ func writeFile(name string, b []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // DeadLetters lists what was set aside.

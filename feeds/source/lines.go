@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/selat-hub/selat/feeds/build"
 )
 
 // maxLine bounds a line, in bytes. A longer one is a row that is refused.
@@ -57,7 +59,7 @@ func (l *lines) next() (text []byte, long bool, err error) {
 }
 
 func tooLong() *Refusal {
-	return &Refusal{Code: "too-long", Message: fmt.Sprintf("the row is longer than %d bytes", maxLine)}
+	return &Refusal{Code: build.TooLong, Message: fmt.Sprintf("the row is longer than %d bytes", maxLine)}
 }
 
 // splitFields splits a line of CSV at its separators: fields in quotes have them

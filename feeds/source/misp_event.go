@@ -16,6 +16,7 @@ func newMISPEvent(c Config) (Source, error) {
 	if err := c.Maker.Check(); err != nil {
 		return nil, err
 	}
+	c.Listed = false // as of a feed
 	return &mispFile{c.Maker}, nil
 }
 

@@ -33,6 +33,8 @@ func newMISPFeed(c Config) (Source, error) {
 	if err := c.Maker.Check(); err != nil {
 		return nil, err
 	}
+	// An event stays in its feed for ever: to be there says nothing of being seen.
+	c.Listed = false
 	return &mispFeed{c.Maker, c.Known}, nil
 }
 

@@ -91,7 +91,7 @@ func n6Row(m *build.Maker, o *n6Event) Row {
 	case "need-to-know":
 		e.level = stix.Amber
 	case "internal":
-		return refuse(e.key, "not-for-sharing", "its restriction is internal: it is not for others")
+		return refuse(e.key, build.NotForSharing, "its restriction is internal: it is not for others")
 	default:
 		return refuse(e.key, build.UnknownTLP, "the restriction is none that is known: it is not guessed")
 	}

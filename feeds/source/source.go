@@ -47,9 +47,9 @@ type Row struct {
 	// Key is the entry's identity within its feed, at most 256 bytes. It is the
 	// same whenever the entry is read, and another for any other entry. Some lists
 	// say one thing twice, with other words beside it: of rows with one key the
-	// first counts then (build.Duplicate is the code of the others), or each
-	// reading would make new versions. Of events, where a format is not Whole,
-	// each counts, in order: what is new, what changed, what is taken back.
+	// first counts in a list that is whole, and whoever takes the rows in refuses
+	// the others as build.Duplicate, or each reading would make new versions. Of
+	// events each counts, in order: what is new, what changed, what is taken back.
 	Key string
 	// Position says where it stands, for people: "line 12", "Event/Attribute/3".
 	Position string
@@ -59,10 +59,12 @@ type Row struct {
 	Objects []Draft
 	// Refused says why nothing was made of it: a short stable code for counting
 	// (such as "personal-data", "invalid-value", "private-address"), and a sentence
-	// for people that quotes nothing personal.
+	// for people that quotes nothing personal. Where the refusal TakesBack, what was
+	// published under Key is to be revoked, as if Withdrawn.
 	Refused *Refusal
-	// Skipped is a code as Refused has, of an entry that is not for sharing by
-	// its own word: to_ids false, already withdrawn.
+	// Skipped is a code as Refused has, of an entry that is not for sharing by its
+	// own word: to_ids false, a distribution to nobody else. What was published under
+	// Key while it was for sharing is to be revoked, as if Withdrawn.
 	Skipped string
 	// Withdrawn says that the source itself takes the entry back: what was
 	// published under Key is to be revoked. Refused may say why.
@@ -70,7 +72,8 @@ type Row struct {
 	// Unchanged says that this row and all rows whose keys begin with Key stand as
 	// they were read last, though they are not told again: a MISP event that has
 	// not changed, or that its manifest lists and that cannot be had now (then
-	// Refused says so too). None of them has left the feed.
+	// Refused says so too). None of them has left the feed; one that had when they
+	// were read last has not come back.
 	Unchanged bool
 	// Revision is the source's revision of this row and all whose keys begin with
 	// Key, where it has one. It comes on their last row, when all of them were
