@@ -60,7 +60,7 @@ func (r *reader) order(msg jetstream.Msg) (finished, error) {
 	if err := json.Unmarshal(msg.Data(), &o); err != nil || o.Recall == "" || o.ID == "" {
 		return r.unreadable(msg, errors.Join(errors.New("it is no order to forget an object"), err)), nil
 	}
-	f := finished{msg: msg, then: s.tellOrdered}
+	f := finished{msg: msg, order: true, then: s.tellOrdered}
 	k, err := s.orders.arrive(&o, func() (bool, error) { return s.keeps(r.ctx, &o) })
 	if r.ctx.Err() != nil {
 		f.keep, r.left = true, append(r.left, msg)

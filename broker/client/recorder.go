@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,6 +22,7 @@ type finished struct {
 	keys []key // objects handled now
 	// ack the message, or have it sent again after delay; keep it for now.
 	ack   bool
+	order bool // it is an order
 	delay time.Duration
 	keep  bool
 	// then, when set, is called after that.
@@ -81,6 +83,7 @@ func (s *subscription) recordGroup(group []finished) {
 		}
 	}
 	s.mu.Unlock()
+	s.forgotten(group)
 	for _, f := range group {
 		if !f.keep {
 			s.release(f.msg)
@@ -96,6 +99,24 @@ func (s *subscription) recordGroup(group []finished) {
 		}
 		if f.then != nil {
 			f.then()
+		}
+	}
+}
+
+// forgotten has orders that were taken come again while what they are about is not
+// forgotten wherever it went.
+func (s *subscription) forgotten(group []finished) {
+	if s.opts.Forgotten == nil || !slices.ContainsFunc(group, func(f finished) bool { return f.order && f.ack }) {
+		return
+	}
+	err := s.opts.Forgotten(s.work)
+	if err == nil {
+		return
+	}
+	s.log.Debug("orders to forget objects are not acknowledged yet", "error", err)
+	for i := range group {
+		if f := &group[i]; f.order && f.ack {
+			f.ack, f.delay = false, pause(attempts(f.msg))
 		}
 	}
 }

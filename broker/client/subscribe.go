@@ -55,6 +55,12 @@ type SubscribeOptions struct {
 	// has: later versions than those covered stand under the stricter level Unless.
 	// The hub has the covered ones no more and gives them to nobody.
 	OnNarrowed func(ctx context.Context, o api.RecallOrder) error
+	// Forgotten, when set, is called before orders are acknowledged that OnRecall and
+	// OnNarrowed took, once for many: what they only noted is to be carried out by
+	// then, wherever the objects went. After an error the orders come again, after a
+	// pause, and Forgotten is called again without OnRecall. It may be called while
+	// the handler has the next object, and until Subscribe returns.
+	Forgotten func(ctx context.Context) error
 	// Flush, when set, is called before what the handler took is recorded and
 	// acknowledged, once for many objects: a handler that only gathers has written
 	// by then, and has again what it had not when its process died. It may be

@@ -30,9 +30,11 @@ type Daemon struct {
 	wait   func(context.Context, time.Duration) error
 	state  *State
 	files  []*Output
-	waits  map[string]time.Duration // least time between two writes, by sink
-	told   map[string]sink.Stream
-	met    *metrics
+	// writing is held for a file while it is written.
+	writing map[string]*sync.Mutex
+	waits   map[string]time.Duration // least time between two writes, by sink
+	told    map[string]sink.Stream
+	met     *metrics
 
 	hub     atomic.Pointer[client.Client] // once Run has it
 	replays chan []client.Start
@@ -68,7 +70,7 @@ func Open(c *Config, o Options) (*Daemon, error) {
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start), accepts: map[string]chan accept{}}
+	d := &Daemon{config: c, log: o.Logger, now: o.Now, wait: o.Wait, writing: map[string]*sync.Mutex{}, waits: map[string]time.Duration{}, told: map[string]sink.Stream{}, wake: make(chan struct{}), urge: make(chan struct{}), failed: map[string]error{}, replays: make(chan []client.Start), accepts: map[string]chan accept{}}
 	d.met = newMetrics(o.Metrics)
 	d.allow.path = c.Allow
 	_, err := d.allow.refresh()
@@ -99,7 +101,7 @@ func (d *Daemon) open(allow *sink.Allow) error {
 			if err != nil {
 				return err
 			}
-			d.files = append(d.files, o)
+			d.files, d.writing[name] = append(d.files, o), &sync.Mutex{}
 			d.accepts[name] = make(chan accept)
 			if d.waits[name] = time.Duration(s.Interval); s.Interval == 0 {
 				d.waits[name] = defaultInterval
@@ -156,6 +158,7 @@ func (d *Daemon) Run(ctx context.Context, connect Connect) error {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { d.timers(ctx) })
 	for _, o := range d.files {
+		o.ReloadEvery = d.waits[o.Name]
 		tasks.Go(func() { d.keep(ctx, o) })
 	}
 	for name, s := range d.told {
@@ -247,6 +250,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			}
 			return err
 		},
+		Forgotten:  d.forgotten,
 		OnNarrowed: func(_ context.Context, o api.RecallOrder) error { return d.state.Narrow(&o, d.now()) },
 	}
 	var err error
@@ -338,7 +342,6 @@ const retryAfter = 30 * time.Second
 // more, anything else at most once in its interval. Its consumer loads it at most once
 // in the interval, whatever changed.
 func (d *Daemon) keep(ctx context.Context, o *Output) {
-	o.ReloadEvery = d.waits[o.Name]
 	for ctx.Err() == nil {
 		woken, urged := d.woken()
 		end := d.now().Add(d.waits[o.Name])
@@ -402,6 +405,8 @@ func (d *Daemon) Accept(ctx context.Context, names []string) error {
 }
 
 func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, error) {
+	d.writing[o.Name].Lock()
+	defer d.writing[o.Name].Unlock()
 	if err := d.config.Sinks[o.Name].follow(o, d.allow.current()); err != nil {
 		return Written{}, err
 	}
@@ -412,6 +417,22 @@ func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, er
 	d.met.wrote(o.Name, &w, err)
 	d.fail(o.Name, err)
 	return w, err
+}
+
+// forgotten returns nil once no file shows, and no consumer has loaded, what was
+// recalled. What a file is not to show for another reason is another matter.
+func (d *Daemon) forgotten(ctx context.Context) error {
+	var errs []error
+	for _, o := range d.files {
+		w, err := d.write(ctx, o, false)
+		switch {
+		case err != nil && !errors.Is(err, ErrShrink) && !errors.Is(err, errUnfit):
+			errs = append(errs, fmt.Errorf("sink %s: %w", o.Name, err))
+		case w.Reload && len(o.Reload) > 0:
+			errs = append(errs, fmt.Errorf("sink %s: its consumer has not loaded it yet", o.Name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // fail notes what is wrong with a sink, and says so when that changes.

@@ -13,7 +13,8 @@
 // exercises go where drill: true is said, and nowhere else.
 //
 // A file is replaced whole or not at all, after its consumer's own check; what is
-// recalled leaves it whatever a shrink guard says. A stream of events is told each
+// recalled leaves it whatever a shrink guard says. An order to forget is acknowledged
+// once no file shows its object and no consumer has it loaded. A stream of events is told each
 // at least once, in order, and of nothing that was recalled meanwhile.
 //
 // An object is acknowledged to the hub once it is on this disk.

@@ -142,7 +142,10 @@ func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool
 		}
 	}
 	next.Count = made.count
-	if err := s.replace(ctx, o, made, &next, shown()); err != nil {
+	switch err := s.replace(ctx, o, made, &next, shown()); {
+	case errors.Is(err, errUnfit) && exists(o.Path):
+		return s.withdraw(ctx, snapshot, o, was, now, err)
+	case err != nil:
 		return was, err
 	}
 	o.written = true
@@ -210,21 +213,7 @@ func (s *State) guarded(r reader, o *Output, now time.Time, failed *error) iter.
 				}
 				return nil
 			}
-			shown, err := get(r, []byte("p\x00"+o.Name+"\x00"+g.held[0].Origin+"\x00"+g.held[0].ID))
-			if err != nil || shown == nil {
-				return err
-			}
-			for i := range g.keys {
-				if string(g.keys[i]) != string(shown) {
-					continue
-				}
-				if at, _ := place(g.held, &g.held[i], &o.View); at >= 0 && latestShown(g.held, &o.View) >= 0 {
-					if !yield(Counted{g.held[at].entry(g.objects[at]), g.keys[at]}) {
-						return errStop
-					}
-				}
-			}
-			return nil
+			return s.shown(r, o, g, yield)
 		})
 		if !errors.Is(err, errStop) {
 			*failed = errors.Join(*failed, err)
@@ -294,6 +283,76 @@ func (o *Output) renderFile(ctx context.Context, path string, entries iter.Seq[s
 	return count, f.Sync()
 }
 
+// errUnfit is of a file that its consumer would not load. The one in its place stays
+// then, without what does not count any more.
+var errUnfit = errors.New("does not pass its check")
+
+// withdraw has a file lose what does not count any more, where what counts does not
+// pass its check: of what it shows that is left which still counts.
+func (s *State) withdraw(ctx context.Context, r reader, o *Output, was Written, now time.Time, unfit error) (Written, error) {
+	var failed error
+	left := func() iter.Seq[Counted] { return s.left(r, o, now, &failed) }
+	next := was
+	next.At, next.Digest = now, "" // none, so that it is tried again
+	made, err := o.render(ctx, ".kept", left(), next.Changed)
+	same := false
+	if err = errors.Join(err, failed); err == nil {
+		same, err = sameContent(made.path, o.Path)
+	}
+	if err == nil && !same {
+		next.Changed = changeAfter(was.Changed, now)
+		made, err = o.render(ctx, ".kept", left(), next.Changed)
+	}
+	if err = errors.Join(err, failed); err != nil {
+		return was, fmt.Errorf("writing %s: %w", o.Path, err)
+	}
+	defer made.discard()
+	next.Count = made.count
+	if err := s.replace(ctx, o, made, &next, left()); err != nil {
+		return was, fmt.Errorf("%s stays as it is, with what should leave it: %w; %v", o.Path, errStays, err)
+	}
+	return next, errors.Join(unfit, failed, s.reload(ctx, o, &next, now))
+}
+
+// errStays is of a file that still shows what should have left it.
+var errStays = errors.New("neither what counts nor what is left of it passes its check")
+
+// left yields what a file shows of objects that count: where a later version does, the
+// earlier one, if it may still be shown.
+func (s *State) left(r reader, o *Output, now time.Time, failed *error) iter.Seq[Counted] {
+	return func(yield func(Counted) bool) {
+		err := groups(r, func(g *group) error {
+			if Current(g.held, &o.View, now).Index < 0 {
+				return nil
+			}
+			return s.shown(r, o, g, yield)
+		})
+		if !errors.Is(err, errStop) {
+			*failed = errors.Join(*failed, err)
+		}
+	}
+}
+
+// shown yields what a file shows of one object, as far as it is still held and may
+// still be shown: what was recalled is not.
+func (s *State) shown(r reader, o *Output, g *group, yield func(Counted) bool) error {
+	shown, err := get(r, []byte("p\x00"+o.Name+"\x00"+g.held[0].Origin+"\x00"+g.held[0].ID))
+	if err != nil || shown == nil {
+		return err
+	}
+	for i := range g.keys {
+		if string(g.keys[i]) != string(shown) {
+			continue
+		}
+		if at, _ := place(g.held, &g.held[i], &o.View); at >= 0 && latestShown(g.held, &o.View) >= 0 {
+			if !yield(Counted{g.held[at].entry(g.objects[at]), g.keys[at]}) {
+				return errStop
+			}
+		}
+	}
+	return nil
+}
+
 // replace checks what was made, and puts it into its place. That the consumer must
 // load it is written down before.
 func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, keys iter.Seq[Counted]) error {
@@ -302,7 +361,7 @@ func (s *State) replace(ctx context.Context, o *Output, m *made, w *Written, key
 	}
 	if len(o.Check) > 0 {
 		if err := runCommand(ctx, o.Check, m.path); err != nil {
-			return fmt.Errorf("%s stays as it is: what would replace it does not pass its check: %w", o.Path, err)
+			return fmt.Errorf("what would replace %s %w: %w", o.Path, errUnfit, err)
 		}
 	}
 	same, err := sameContent(m.path, o.Path)

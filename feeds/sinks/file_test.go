@@ -118,6 +118,35 @@ func TestAFileThatDoesNotPassItsCheckIsNotReplaced(t *testing.T) {
 	}
 }
 
+func TestWhatEndedLeavesAFileThoughWhatIsNewDoesNotPassItsCheck(t *testing.T) {
+	s, o, all := plainly(t, 4)
+	_, err := s.Write(t.Context(), o, epoch, false)
+	must(t, err)
+	newer, over := all[0], all[1]
+	newer.version, over.version, over.revoked = 2, 2, true
+	must(t, s.Put(newer.delivery(), epoch))
+	must(t, s.Put(over.delivery(), epoch))
+	_, err = s.Recall(&api.RecallOrder{Origin: "sg", ID: all[2].stix()}, epoch)
+	must(t, err)
+	o.Check = []string{"sh", "-c", "! grep -q o0v2 {}"}
+	want := []string{"o0v1.example", "o3v1.example"}
+	for range 2 {
+		w, err := s.Write(t.Context(), o, epoch, false)
+		if err == nil || !strings.Contains(err.Error(), "does not pass its check") || w.Count.Lines != 2 {
+			t.Errorf("%+v, %v", w.Count, err)
+		}
+		if got := linesIn(t, o.Path); !slices.Equal(got, want) {
+			t.Errorf("the file has %v, not %v", got, want)
+		}
+	}
+	o.Check = nil
+	_, err = s.Write(t.Context(), o, epoch, false)
+	must(t, err)
+	if got, want := linesIn(t, o.Path), []string{"o0v2.example", "o3v1.example"}; !slices.Equal(got, want) {
+		t.Errorf("then the file has %v, not %v", got, want)
+	}
+}
+
 func TestAConsumerIsToldOfEachChangeOnceAndAgainUntilItHeard(t *testing.T) {
 	s, o, all := plainly(t, 3)
 	heard := filepath.Join(t.TempDir(), "heard")

@@ -3,6 +3,7 @@ package sinks_test
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -167,4 +168,64 @@ func TestWhatIsOlderThanARosterPlaceIsNotExtra(t *testing.T) {
 	s.stands("before it joined again", "asean", stix.Amber, true, sinks.VerifiedStream{Held: 1, BeforeOpen: 1})
 	s.publish("asean", indicator(2, 1, stix.Amber))
 	s.stands("with something new", "asean", stix.Amber, true, sinks.VerifiedStream{Hub: 1, Held: 1, BeforeOpen: 1, Waiting: 1})
+}
+
+func TestARecallIsAcknowledgedOnceNoFileShowsTheObject(t *testing.T) {
+	s := newSite(t, listConfig)
+	s.publish("asean", indicator(1, 1, stix.Green), indicator(2, 1, stix.Green))
+	s.once()
+	file := filepath.Join(s.dir, "domains.txt")
+	broken := filepath.Join(s.dir, "broken")
+	must(t, os.WriteFile(broken, nil, 0o600))
+	s.configure(fmt.Sprintf("sinks: {domains: {format: list, path: domains.txt, exposure: organization, interval: 1s, check: [test, '!', -e, %q]}}\n", broken))
+	outstanding := func() int {
+		st, err := s.feed.RecallStatus(t.Context(), id(1))
+		must(t, err)
+		for _, m := range st.Recalls[0].Members {
+			if m.Member == "my" {
+				return m.Seats - m.Acknowledged
+			}
+		}
+		return 0
+	}
+	d := s.daemon()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx, s.again("my/sensor")) }()
+	s.recall(api.RecallRequest{ID: id(1)})
+	awaitTrue(t, "the state has forgotten it", func() bool {
+		v, err := d.Verify(t.Context(), s.seat)
+		must(t, err)
+		for _, x := range v.Streams {
+			if x.Audience == "asean" && x.Level == stix.Green {
+				return x.Held == 1
+			}
+		}
+		return false
+	})
+	if n := outstanding(); n != 1 {
+		t.Errorf("%d seats have not acknowledged, not 1", n)
+	}
+	if got := linesIn(t, file); len(got) != 2 {
+		t.Errorf("a file that nothing passes the check for has %v", got)
+	}
+	must(t, os.Remove(broken))
+	awaitTrue(t, "the order is acknowledged", func() bool { return outstanding() == 0 })
+	if got := linesIn(t, file); len(got) != 1 || got[0] != "o2v1.example" {
+		t.Errorf("the file has %v", got)
+	}
+	cancel()
+	must(t, <-ended)
+	must(t, d.Close())
+}
+
+func awaitTrue(t *testing.T, what string, true_ func() bool) {
+	t.Helper()
+	for end := time.After(time.Minute); !true_(); {
+		select {
+		case <-end:
+			t.Fatal("it never came to this: " + what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
