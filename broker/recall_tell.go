@@ -53,6 +53,9 @@ func controlDurable(r *policy.Region, seat *policy.Seat) (jetstream.ConsumerConf
 	}
 	c := durableConfig(r, seat, policy.Stream{}, policy.Access{})
 	c.FilterSubject = ""
+	// An order may have to wait for its acknowledgement, and keeps no other from
+	// coming.
+	c.MaxAckPending = -1
 	c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	for _, l := range levels {
 		c.FilterSubjects = append(c.FilterSubjects, policy.ControlSubject(seat.Member, l.String(), orStar(seat.FilterOrigin), orStar(seat.FilterType)))
@@ -63,8 +66,9 @@ func controlDurable(r *policy.Region, seat *policy.Seat) (jetstream.ConsumerConf
 	return c, true
 }
 
-func sameFilters(a, b *jetstream.ConsumerConfig) bool {
-	return a.FilterSubject == b.FilterSubject && slices.Equal(a.FilterSubjects, b.FilterSubjects)
+// sameControl compares what may change of a durable on orders.
+func sameControl(a, b *jetstream.ConsumerConfig) bool {
+	return a.MaxAckPending == b.MaxAckPending && a.FilterSubject == b.FilterSubject && slices.Equal(a.FilterSubjects, b.FilterSubjects)
 }
 
 // control makes the durable of a seat on its member's orders, or brings it up to
@@ -79,7 +83,7 @@ func (h *Hub) control(ctx context.Context, r *policy.Region, seat *policy.Seat) 
 	switch {
 	case missing(err):
 		c, err = h.js.CreateConsumer(ctx, stream, want)
-	case err == nil && !sameFilters(&c.CachedInfo().Config, &want):
+	case err == nil && !sameControl(&c.CachedInfo().Config, &want):
 		c, err = h.js.UpdateConsumer(ctx, stream, want)
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ func (s *subscription) firstOrders(ctx context.Context, streams *api.Streams) *a
 	defer look.Stop()
 	for {
 		all := followed(&api.Streams{Control: streams.Control})
-		if len(all) == 0 || !all[0].waits() {
+		if len(all) == 0 || !s.waits(&all[0]) {
 			return streams
 		}
 		s.follow(ctx, &api.Streams{Consumer: streams.Consumer, Control: streams.Control})

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -83,8 +82,11 @@ func (s *subscription) recordGroup(group []finished) {
 		}
 	}
 	s.mu.Unlock()
-	s.forgotten(group)
 	for _, f := range group {
+		if f.order && f.ack && s.opts.Forgotten != nil {
+			s.forget(f)
+			continue
+		}
 		if !f.keep {
 			s.release(f.msg)
 		}
@@ -99,24 +101,6 @@ func (s *subscription) recordGroup(group []finished) {
 		}
 		if f.then != nil {
 			f.then()
-		}
-	}
-}
-
-// forgotten has orders that were taken come again while what they are about is not
-// forgotten wherever it went.
-func (s *subscription) forgotten(group []finished) {
-	if s.opts.Forgotten == nil || !slices.ContainsFunc(group, func(f finished) bool { return f.order && f.ack }) {
-		return
-	}
-	err := s.opts.Forgotten(s.work)
-	if err == nil {
-		return
-	}
-	s.log.Debug("orders to forget objects are not acknowledged yet", "error", err)
-	for i := range group {
-		if f := &group[i]; f.order && f.ack {
-			f.ack, f.delay = false, pause(attempts(f.msg))
 		}
 	}
 }

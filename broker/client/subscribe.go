@@ -58,8 +58,8 @@ type SubscribeOptions struct {
 	// Forgotten, when set, is called before orders are acknowledged that OnRecall and
 	// OnNarrowed took, once for many: what they only noted is to be carried out by
 	// then, wherever the objects went. After an error the orders come again, after a
-	// pause, and Forgotten is called again without OnRecall. It may be called while
-	// the handler has the next object, and until Subscribe returns.
+	// pause, and Forgotten is called again without OnRecall; a Subscribe with Idle
+	// ends with ErrNotForgotten. It may be called while the handler has an object.
 	Forgotten func(ctx context.Context) error
 	// Flush, when set, is called before what the handler took is recorded and
 	// acknowledged, once for many objects: a handler that only gathers has written
@@ -93,7 +93,7 @@ func (c *Client) Subscribe(ctx context.Context, handler Handler, o SubscribeOpti
 	}
 	s := &subscription{client: c, opts: o, handler: handler, log: c.log, readers: map[string]*reader{},
 		kick: make(chan struct{}, 1), done: make(chan finished, recorderQueue),
-		ordered: make(chan struct{}, 1), pending: map[key]struct{}{}, held: map[jetstream.Msg]struct{}{}, failing: map[address]struct{}{}}
+		ordered: make(chan struct{}, 1), forgetting: make(chan struct{}, 1), pending: map[key]struct{}{}, held: map[jetstream.Msg]struct{}{}, failing: map[address]struct{}{}}
 	if s.js, err = jetstream.NewWithAPIPrefix(c.nc, api.APIPrefix); err != nil {
 		return fmt.Errorf("preparing to receive: %w", err)
 	}
@@ -141,7 +141,8 @@ func quietly(ctx context.Context, err error) error {
 }
 
 // subscription is one Subscribe under way. Its goroutines: this one supervises
-// the streams; one records and acknowledges; one keeps slow messages alive; and
+// the streams; one records and acknowledges; one keeps slow messages alive; one has
+// orders acknowledged (Forgotten); and
 // each stream's messages arrive on a goroutine of the NATS client, where the
 // handler runs, one at a time.
 type subscription struct {
@@ -159,8 +160,10 @@ type subscription struct {
 	ordered chan struct{}      // an order was handled
 	done    chan finished      // to the recorder
 	fail    context.CancelCauseFunc
-	ctx     context.Context // ends with Subscribe's, or with fail
-	work    context.Context // the handler's
+	// forgetting wakes the forgetter.
+	forgetting chan struct{}
+	ctx        context.Context // ends with Subscribe's, or with fail
+	work       context.Context // the handler's
 
 	turn     sync.Mutex // held while a message is handled
 	lastSeen atomic.Int64
@@ -169,6 +172,9 @@ type subscription struct {
 	pending map[key]struct{} // handled, not yet recorded
 	held    map[jetstream.Msg]struct{}
 	failing map[address]struct{}
+	taken   []finished // orders for the forgetter
+	// unforgotten is why they are not acknowledged.
+	unforgotten error
 }
 
 // address of a message.
@@ -188,6 +194,7 @@ func (s *subscription) run(ctx context.Context, streams *api.Streams) error {
 	var tasks, recorder sync.WaitGroup
 	recorder.Go(s.record)
 	tasks.Go(func() { s.keepAlive(work) })
+	tasks.Go(func() { s.forgetter(work) })
 	tasks.Go(func() { s.grace(ctx, endWork) })
 	err := s.supervise(ctx, streams)
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
@@ -285,11 +292,14 @@ func (s *subscription) isIdle(ctx context.Context) (bool, error) {
 	}
 	s.follow(ctx, streams)
 	for _, a := range followed(streams) {
-		if a.waits() || s.readers[a.Name] == nil {
+		if s.waits(&a) || s.readers[a.Name] == nil {
 			return false, nil
 		}
 	}
-	return s.sinceTouched() >= s.opts.Idle, nil
+	if s.sinceTouched() < s.opts.Idle {
+		return false, nil
+	}
+	return true, s.notForgotten()
 }
 
 // source is a stream that is followed: of objects, or of the orders about them.
@@ -309,9 +319,6 @@ func followed(streams *api.Streams) []source {
 	}
 	return out
 }
-
-// waits reports whether something of it is not acknowledged yet.
-func (a *source) waits() bool { return a.Pending > 0 || a.AckFloor < a.Delivered }
 
 // follow opens a reader on each stream that has none, and closes those of
 // streams the seat may no longer read, leaving the others alone.

@@ -20,39 +20,62 @@ type Item struct {
 	Raw   []byte
 }
 
-func (s *Store) number() uint64 {
+// number is the next item's, which a batch will bring.
+func (s *Store) number(b *pebble.Batch, feed string) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.low[feed] == nil {
+		s.low[feed] = map[*pebble.Batch]uint64{}
+	}
+	if _, known := s.low[feed][b]; !known {
+		s.low[feed][b] = s.next
+	}
 	s.next++
 	return s.next - 1
+}
+
+// commit writes a batch that may bring items of a feed.
+func (s *Store) commit(b *pebble.Batch, feed string) error {
+	if err := b.Commit(pebble.Sync); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.low[feed], b)
+	return nil
 }
 
 func itemKey(feed string, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(key(kindItem, feed, ""), n)
 }
 
-// oldest is where to look for a feed's oldest item.
-func (s *Store) oldest(feed string) []byte {
+// oldest is where to look for a feed's oldest item, and the lowest number that an
+// item may have which is committed from now on.
+func (s *Store) oldest(feed string) (from []byte, coming uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return itemKey(feed, s.first[feed])
+	coming = s.next
+	for _, n := range s.low[feed] {
+		coming = min(coming, n)
+	}
+	return itemKey(feed, s.first[feed]), coming
 }
 
 // put adds an item to a batch.
 func (s *Store) put(b *pebble.Batch, feed, id, version string, raw []byte) error {
 	v := binary.AppendVarint(nil, s.now().UnixMilli())
 	v = appendBytes(appendBytes(v, []byte(id)), []byte(version))
-	return b.Set(itemKey(feed, s.number()), append(v, raw...), nil)
+	return b.Set(itemKey(feed, s.number(b, feed)), append(v, raw...), nil)
 }
 
 // Put adds to the outbox what is to be sent whatever the ledger says: an object
-// that was set aside. It is not for a feed that has a Reading under way.
+// that was set aside.
 func (s *Store) Put(feed, id, version string, raw []byte) error {
 	b := s.db.NewBatch()
 	if err := s.put(b, feed, id, version, raw); err != nil {
 		return err
 	}
-	return b.Commit(pebble.Sync)
+	return s.commit(b, feed)
 }
 
 // Next returns what is to be sent next of a feed, in order: at most so many
@@ -60,7 +83,8 @@ func (s *Store) Put(feed, id, version string, raw []byte) error {
 // version, since a later one waits until the earlier is settled.
 func (s *Store) Next(feed string, objects, most int) (items []Item, err error) {
 	ids, size := map[string]bool{}, 0
-	err = scan(s.db, s.oldest(feed), after(key(kindItem, feed, "")), func(k, v []byte) error {
+	from, coming := s.oldest(feed)
+	err = scan(s.db, from, after(key(kindItem, feed, "")), func(k, v []byte) error {
 		it, err := parseItem(k, v)
 		if err != nil {
 			return err
@@ -78,7 +102,7 @@ func (s *Store) Next(feed string, objects, most int) (items []Item, err error) {
 	}
 	if len(items) > 0 {
 		s.mu.Lock()
-		s.first[feed] = items[0].Number
+		s.first[feed] = min(items[0].Number, coming)
 		s.mu.Unlock()
 	}
 	return items, nil
@@ -111,7 +135,8 @@ func (s *Store) Settle(feed string, items []Item) error {
 
 // Depth counts what waits, and tells since when the oldest does.
 func (s *Store) Depth(feed string) (n int, oldest time.Time, err error) {
-	err = scan(s.db, s.oldest(feed), after(key(kindItem, feed, "")), func(_, v []byte) error {
+	from, _ := s.oldest(feed)
+	err = scan(s.db, from, after(key(kindItem, feed, "")), func(_, v []byte) error {
 		if n++; n == 1 {
 			d := decoder{b: v}
 			oldest = time.UnixMilli(d.int()).UTC()

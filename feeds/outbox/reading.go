@@ -399,7 +399,7 @@ func (r *Reading) Flush() error {
 	if r.b.Empty() {
 		return nil
 	}
-	if err := r.b.Commit(pebble.Sync); err != nil {
+	if err := r.s.commit(r.b, r.feed); err != nil {
 		return fmt.Errorf("writing the outbox: %w", err)
 	}
 	err := r.b.Close()

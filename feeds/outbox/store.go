@@ -36,6 +36,8 @@ type Store struct {
 	// first is the number of a feed's oldest item when it was looked for last:
 	// before it are only the traces of what was settled, which take long to pass.
 	first map[string]uint64
+	// low is the first number of an item in each batch that is not committed yet.
+	low map[string]map[*pebble.Batch]uint64
 }
 
 // Kinds of keys. Each is followed by the feed's name, a zero byte, and the rest.
@@ -66,7 +68,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the outbox in %s: %w", dir, err)
 	}
-	s := &Store{db: db, now: o.Now, first: map[string]uint64{}}
+	s := &Store{db: db, now: o.Now, first: map[string]uint64{}, low: map[string]map[*pebble.Batch]uint64{}}
 	if err := s.findNext(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -163,7 +165,8 @@ func (s *Store) HasRead(feed string, hash []byte) (read, settled bool, err error
 	if len(b) != 8 {
 		return true, true, nil // noted by a version that did not keep the number
 	}
-	from, to := s.oldest(feed), itemKey(feed, binary.BigEndian.Uint64(b))
+	from, _ := s.oldest(feed)
+	to := itemKey(feed, binary.BigEndian.Uint64(b))
 	if settled = true; bytes.Compare(from, to) >= 0 {
 		return true, settled, nil
 	}

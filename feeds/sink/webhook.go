@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -210,11 +211,17 @@ func (h *webhook) post(ctx context.Context, e Event, body []byte) (again bool, a
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
 		return true, retryAfter(response.Header.Get("Retry-After"), h.now()), fmt.Errorf("it answers %s", statusText(code))
 	}
-	if code >= 400 && code < 500 {
+	if slices.Contains(aboutTheEvent, code) {
 		return false, 0, &Refusal{Status: statusText(code)}
 	}
 	return false, 0, fmt.Errorf("it answers %s", statusText(code))
 }
+
+// aboutTheEvent are answers that may be about this event alone. Any other says of the
+// receiver, its address or its credentials that somebody has to put something right,
+// and events wait for that.
+var aboutTheEvent = []int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusConflict, http.StatusRequestEntityTooLarge,
+	http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}
 
 // statusText is the status in the words of the registry: those of the receiver could
 // be anything.

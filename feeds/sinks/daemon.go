@@ -203,7 +203,8 @@ func (d *Daemon) follow(ctx context.Context, hub *client.Client) error {
 // shrink.
 func (d *Daemon) Once(ctx context.Context, hub *client.Client, idle time.Duration, accept bool, names ...string) error {
 	if hub != nil {
-		if err := d.receive(ctx, hub, idle, nil); err != nil {
+		// What is not forgotten yet, writing tells.
+		if err := d.receive(ctx, hub, idle, nil); err != nil && !errors.Is(err, client.ErrNotForgotten) {
 			return err
 		}
 	}
@@ -262,7 +263,10 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			break // Subscribe forgets what was handled, and goes back itself
 		}
 		if _, err := hub.Replay(ctx, api.ReplayRequest{Streams: []string{start.Stream}, Sequence: start.Sequence}); err != nil {
-			return fmt.Errorf("going back in %s: %w", start.Stream, err)
+			if known := (*api.Error)(nil); !errors.As(err, &known) {
+				return fmt.Errorf("going back in %s: %w", start.Stream, err)
+			}
+			d.log.Warn("what is missing of a stream cannot be sent again", "stream", start.Stream, "error", err)
 		}
 	}
 	return hub.Subscribe(ctx, func(_ context.Context, o client.Delivery) error {

@@ -89,6 +89,10 @@ func (s *State) setWritten(b *pebble.Batch, name string, w *Written) error {
 // The consumer loads it once it is in its place; when that fails, or is too soon
 // after the last time, it is tried again by the next Write.
 func (s *State) Write(ctx context.Context, o *Output, now time.Time, accept bool) (Written, error) {
+	// What an end left unfinished may have what was recalled since.
+	for _, suffix := range []string{".new", ".kept"} {
+		(&made{path: o.beside(suffix)}).discard()
+	}
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close() //nolint:errcheck // it was only read
 	was, err := s.Written(o.Name)
@@ -233,6 +237,11 @@ func (m *made) discard() {
 	}
 }
 
+// beside is where something waits to take a file's place.
+func (o *Output) beside(suffix string) string {
+	return filepath.Join(filepath.Dir(o.Path), "."+filepath.Base(o.Path)+suffix)
+}
+
 func (o *Output) render(ctx context.Context, suffix string, entries iter.Seq[Counted], now time.Time) (*made, error) {
 	plain := func(yield func(sink.Entry) bool) {
 		for c := range entries {
@@ -241,7 +250,7 @@ func (o *Output) render(ctx context.Context, suffix string, entries iter.Seq[Cou
 			}
 		}
 	}
-	m := &made{path: filepath.Join(filepath.Dir(o.Path), "."+filepath.Base(o.Path)+suffix)}
+	m := &made{path: o.beside(suffix)}
 	m.discard()
 	var err error
 	if o.Folder != nil {

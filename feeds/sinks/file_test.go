@@ -130,6 +130,8 @@ func TestWhatEndedLeavesAFileThoughWhatIsNewDoesNotPassItsCheck(t *testing.T) {
 	must(t, err)
 	o.Check = []string{"sh", "-c", "! grep -q o0v2 {}"}
 	want := []string{"o0v1.example", "o3v1.example"}
+	unfinished := filepath.Join(filepath.Dir(o.Path), "."+filepath.Base(o.Path)+".kept")
+	must(t, os.WriteFile(unfinished, []byte("o2v1.example\n"), 0o600))
 	for range 2 {
 		w, err := s.Write(t.Context(), o, epoch, false)
 		if err == nil || !strings.Contains(err.Error(), "does not pass its check") || w.Count.Lines != 2 {
@@ -138,6 +140,9 @@ func TestWhatEndedLeavesAFileThoughWhatIsNewDoesNotPassItsCheck(t *testing.T) {
 		if got := linesIn(t, o.Path); !slices.Equal(got, want) {
 			t.Errorf("the file has %v, not %v", got, want)
 		}
+	}
+	if _, err := os.Stat(unfinished); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what an end left unfinished is there: %v", err)
 	}
 	o.Check = nil
 	_, err = s.Write(t.Context(), o, epoch, false)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -226,6 +227,38 @@ func awaitTrue(t *testing.T, what string, true_ func() bool) {
 		case <-end:
 			t.Fatal("it never came to this: " + what)
 		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func TestASinkThatCannotForgetKeepsNoOtherFromIt(t *testing.T) {
+	s := newSite(t, `sinks:
+  good: {format: list, path: domains.txt, exposure: community}
+  deaf: {format: list, path: deaf.txt, exposure: community, reload: ['false']}
+`)
+	const n = 1100 // more than the hub sends of a stream without an acknowledgement
+	var objects [][]byte
+	for i := range n + 1 {
+		objects = append(objects, indicator(i, 1, stix.Green))
+	}
+	s.publish("asean", objects...)
+	s.with(func(d *sinks.Daemon) {
+		if err := d.Once(t.Context(), s.seat, idle, false); err == nil {
+			t.Error("a consumer that cannot load is not told of")
+		}
+	})
+	for i := range n {
+		objects[i] = indicator(i, 2, stix.Amber)
+	}
+	s.publish("asean", objects[:n]...)
+	s.with(func(d *sinks.Daemon) {
+		if err := d.Once(t.Context(), s.seat, idle, false); err == nil || !strings.Contains(err.Error(), "deaf") || strings.Contains(err.Error(), "good") {
+			t.Errorf("%v", err)
+		}
+	})
+	for _, file := range []string{"domains.txt", "deaf.txt"} {
+		if got := linesIn(t, filepath.Join(s.dir, file)); len(got) != 1 {
+			t.Errorf("%s has %d lines, not 1", file, len(got))
 		}
 	}
 }
