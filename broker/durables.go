@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -77,7 +79,7 @@ func (h *Hub) resetDurable(ctx context.Context, stream, account string, seq uint
 	if err != nil {
 		return err
 	}
-	msg, err := h.conn.RequestWithContext(ctx, "$JS.API.CONSUMER.RESET."+stream+"."+account, body)
+	msg, err := h.askConsumer(ctx, "$JS.API.CONSUMER.RESET."+stream+"."+account, body)
 	if err != nil {
 		return fmt.Errorf("resetting a durable on %s: %w", stream, err)
 	}
@@ -91,6 +93,27 @@ func (h *Hub) resetDurable(ctx context.Context, stream, account string, seq uint
 		return fmt.Errorf("resetting a durable on %s to %d: %w", stream, seq, resp.Error)
 	}
 	return nil
+}
+
+// How long a durable has for an answer, and how often it is asked.
+const (
+	consumerWait  = 2 * time.Second
+	consumerTries = 10
+)
+
+// askConsumer asks what a durable answers itself, not the engine. One that two are
+// making at a time exists for the second before it listens, and a request that comes
+// in between is lost: it is asked again.
+func (h *Hub) askConsumer(ctx context.Context, subject string, body []byte) (msg *nats.Msg, err error) {
+	for range consumerTries {
+		try, done := context.WithTimeout(ctx, consumerWait)
+		msg, err = h.conn.RequestWithContext(try, subject, body)
+		done()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+	}
+	return msg, err
 }
 
 // lastSeq is the sequence of a stream's newest message, 0 when it has none.
