@@ -55,6 +55,7 @@ func runDaemon(what string) error {
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	fmt.Fprintln(os.Stderr, begun)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if role == "feed" {
 		return runFeed(ctx, file, c, log)
@@ -197,13 +198,16 @@ func (d *daemon) rested(n int) error {
 	return nil
 }
 
+// begun is what a daemon says first: before, a signal ends it like any process.
+const begun = "this daemon hears signals"
+
 // end ends it by a signal and returns what it said, with how it ended.
 func (d *daemon) end(by syscall.Signal) string {
 	killed := d.cmd.Process.Signal(by)
 	<-d.read
 	ended := d.cmd.Wait()
 	d.stdin.Close() //nolint:errcheck // nobody reads it any more
-	if killed == nil && (ended == nil || by == syscall.SIGKILL) {
+	if killed == nil && (ended == nil || by == syscall.SIGKILL || !bytes.Contains(d.stderr.Bytes(), []byte(begun))) {
 		return ""
 	}
 	return fmt.Sprintf("%s\n%v, %v", d.stderr.Bytes(), killed, ended)
