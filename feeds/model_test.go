@@ -48,6 +48,7 @@ type content struct {
 
 // row is what became of a row so far.
 type row struct {
+	seen  bool // in the list since it left for good
 	left  time.Time
 	lives []*life
 }
@@ -88,6 +89,16 @@ func (r *row) live() *life {
 	return r.lives[len(r.lives)-1]
 }
 
+// told tells whether an event says what it said before it was taken back: then it did
+// not come back, but is read again.
+func (r *row) told(c content) bool {
+	if len(r.lives) == 0 {
+		return false
+	}
+	l := r.lives[len(r.lives)-1]
+	return l.last().revoked && l.last().content == c && c.valid(l.created)
+}
+
 // add makes a version, which takes earlier ones away that are less strict.
 func (l *life) add(v version, now time.Time) {
 	v.modified = now
@@ -109,6 +120,7 @@ func (c content) valid(created time.Time) bool { return c.until.IsZero() || c.un
 
 // read is a reading of the list to its end.
 func (f *feed) read(now time.Time) {
+	given := 0
 	for key, e := range f.list {
 		r := f.rows[key]
 		if r == nil {
@@ -122,28 +134,56 @@ func (f *feed) read(now time.Time) {
 			}
 			continue
 		}
-		r.left = time.Time{}
+		r.seen, r.left = true, time.Time{}
 		e.level = max(e.level, f.base)
+		if !f.whole && r.told(e.content) {
+			continue
+		}
+		created := now
+		if l != nil {
+			created = l.created
+		}
+		if !e.valid(created) {
+			continue
+		}
+		given++
 		switch {
-		case l == nil && e.valid(now):
+		case l == nil:
 			l = &life{feed: f.name, key: key, created: now}
 			l.add(version{content: e.content}, now)
 			r.lives = append(r.lives, l)
-		case l != nil && l.last().content != e.content && e.valid(l.created):
+		case l.last().content != e.content:
 			l.add(version{content: e.content}, now)
 		}
 	}
-	if !f.whole {
+	if f.whole {
+		f.leave(given, now)
+	}
+}
+
+// leave is what follows from rows that a list has no more: nothing, where it gives
+// no row or can mostly not be read, and so may be no list at all.
+func (f *feed) leave(given int, now time.Time) {
+	live, gone := 0, map[int]*row{}
+	for key, r := range f.rows {
+		if _, there := f.list[key]; r.seen && !there {
+			gone[key] = r
+		}
+		if r.seen && r.left.IsZero() {
+			live++
+		}
+	}
+	if unread := len(f.list) - given; live > 0 && (given == 0 || 2*unread > len(f.list)) {
 		return
 	}
-	for key, r := range f.rows {
-		if _, there := f.list[key]; there || r.live() == nil {
-			continue
-		}
+	for _, r := range gone {
 		if r.left.IsZero() {
 			r.left = now
 		}
-		if now.Sub(r.left) >= f.grace {
+		if now.Sub(r.left) < f.grace {
+			continue
+		}
+		if r.seen = false; r.live() != nil {
 			r.live().revoke(now)
 		}
 	}
