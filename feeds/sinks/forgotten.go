@@ -9,10 +9,11 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-// When a later version alone is recalled, the one before it counts again; but not if
-// the later one had revoked the object, or had made it stricter: its origin took the
-// earlier one back by that, and did not give it again by saying that the later one was
-// wrong. So that such a version was there is kept, without its bytes.
+// When a later version alone is recalled, the one before it counts again, a revoked
+// one too: the hub has it as the latest, and shows it to whoever comes now. But not if
+// the later one had made it stricter: the hub took the earlier one back by that, and
+// does not give it again because the later one was wrong. So that such a version was
+// there is kept, without its bytes.
 
 // everything reports whether an order takes all versions, known or to come.
 func everything(o *api.RecallOrder) bool {
@@ -22,10 +23,10 @@ func everything(o *api.RecallOrder) bool {
 // forget has a version go that an order takes, and leaves that it was there if that
 // keeps others from counting.
 func (h *Held) forget(b *pebble.Batch, key []byte, o *api.RecallOrder) error {
-	if everything(o) || o.Before != "" || !h.Revoked && h.Level <= stix.Clear {
+	if everything(o) || o.Before != "" || h.Level <= stix.Clear {
 		return b.Delete(key, nil)
 	}
-	left := Held{ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level, Added: h.Added, Revoked: h.Revoked, Forgotten: true}
+	left := Held{ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level, Added: h.Added, Forgotten: true}
 	value, err := left.encode(nil)
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func (h *Held) forget(b *pebble.Batch, key []byte, o *api.RecallOrder) error {
 // keepsBack reports whether a version that was recalled keeps an earlier one from
 // counting.
 func (h *Held) keepsBack(earlier *Held) bool {
-	return h.Forgotten && later(h, earlier) && (h.Revoked || h.Level > earlier.Level)
+	return h.Forgotten && later(h, earlier) && h.Level > earlier.Level
 }
 
 // isForgotten reports whether a value of the state is what is left of a recalled

@@ -35,7 +35,7 @@ func TestAVersionThatWasTakenBackDoesNotReturnWithTheRecallOfALaterOne(t *testin
 		"nor for those who saw the stricter":  {policy.ExposeOrganization, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber))}, nil},
 		"nor when it comes after the recall":  {policy.ExposePublic, []step{receive(v(2, stix.Amber)), of(v(2, stix.Amber)), receive(v(1, stix.Clear))}, nil},
 		"nor when that comes again":           {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber)), of(v(2, stix.Amber))}, nil},
-		"of one that revoked it":              {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(revoked), of(revoked)}, nil},
+		"but with one that revoked it":        {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(revoked), of(revoked)}, []string{"o1v1.example"}},
 		"but with one that was no stricter":   {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Clear)), of(v(2, stix.Clear))}, []string{"o1v1.example"}},
 		"and a later one still counts":        {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber)), receive(v(3, stix.Clear))}, []string{"o1v3.example"}},
 		"and is not kept back by an exercise": {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(drill), of(drill)}, []string{"o1v1.example"}},

@@ -96,7 +96,7 @@ func shown(held, gone []thing, o policy.Outlet, now time.Duration) []string {
 			may = may || slices.Contains(limits[x.level], o.Exposure)
 		}
 		for _, x := range gone {
-			if x.id == id && (x.audience == "drill") == o.Drill && x.version > newest && (x.revoked || x.level > it.level) {
+			if x.id == id && (x.audience == "drill") == o.Drill && x.version > newest && x.level > it.level {
 				may = false
 			}
 		}
