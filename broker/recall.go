@@ -145,7 +145,7 @@ func (rs *recalls) bounded(ctx context.Context) (context.Context, context.Cancel
 // begin takes orders and carries them out. The caller holds the turn, and nothing
 // that the orders cover is on its way to a disk. From here on they stand: also where
 // it is not known whether they were written down, since a start would find them.
-func (rs *recalls) begin(ctx context.Context, orders ...*order) ([]recall, error) {
+func (rs *recalls) begin(ctx context.Context, orders ...*order) (out []recall, errs []error) {
 	batch := make([]*recall, len(orders))
 	for i, o := range orders {
 		o.Recall, o.At = uuid.NewString(), time.Now().UTC()
@@ -154,19 +154,37 @@ func (rs *recalls) begin(ctx context.Context, orders ...*order) ([]recall, error
 	}
 	ctx, done := rs.bounded(ctx)
 	defer done()
-	if err := rs.carryOut(ctx, batch); err != nil {
-		rs.unfinished(err, len(batch))
-		return nil, errUnfinished
-	}
-	out := make([]recall, len(batch))
+	out, errs = make([]recall, len(batch)), rs.carryOutEach(ctx, batch)
 	for i, r := range batch {
+		if errs[i] != nil {
+			rs.unfinished(errs[i], 1)
+			errs[i] = errUnfinished
+			continue
+		}
 		rs.mu.RLock()
 		out[i] = r.copied()
 		rs.mu.RUnlock()
 		rs.h.Metrics.recalled(&r.order)
 		rs.h.log.Info("an object was recalled", "recall", r.order.Recall, "origin", r.order.Origin, "id", r.order.ID, "by", r.order.By, "places", out[i].places)
 	}
-	return out, nil
+	return out, errs
+}
+
+// carryOutEach carries out all together, and one by one if that fails, so that one
+// which cannot be carried out keeps no other from it. The errors are theirs, in order.
+func (rs *recalls) carryOutEach(ctx context.Context, batch []*recall) []error {
+	errs := make([]error, len(batch))
+	err := rs.carryOut(ctx, batch)
+	if err == nil {
+		return errs
+	}
+	for i, r := range batch {
+		if len(batch) > 1 {
+			err = rs.carryOut(ctx, []*recall{r})
+		}
+		errs[i] = err
+	}
+	return errs
 }
 
 // carryOutTimeout bounds one try.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -117,15 +118,15 @@ func (rs *recalls) round(ctx context.Context, some []*ordering) {
 		answer(narrowings, ordered{})
 		return
 	}
-	done, err := rs.begin(ctx, orders...)
-	if err != nil {
-		answer(narrowings, ordered{err: err})
-		answer(given, ordered{err: err})
-		return
-	}
-	answer(narrowings, ordered{})
-	for i, r := range done[len(done)-len(given):] {
-		given[i].done <- ordered{recall: &r}
+	done, errs := rs.begin(ctx, orders...)
+	narrowed := len(done) - len(given)
+	answer(narrowings, ordered{err: errors.Join(errs[:narrowed]...)})
+	for i, w := range given {
+		if err := errs[narrowed+i]; err != nil {
+			w.done <- ordered{err: err}
+			continue
+		}
+		w.done <- ordered{recall: &done[narrowed+i]}
 	}
 }
 

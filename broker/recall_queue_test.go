@@ -66,3 +66,40 @@ func TestOrdersThatComeTogetherAreAllCarriedOut(t *testing.T) {
 	}
 	h.agrees()
 }
+
+func TestOneOrderThatFailsKeepsNoneFromItsAnswer(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Both, stix.Green)
+	stuck := indicator(1000, stix.Clear)
+	objects := []string{stuck}
+	for n := range 40 {
+		objects = append(objects, indicator(n, stix.Green))
+	}
+	sg.submit(bundle(objects...), "region")
+	s, err := h.Stores().Stream(t.Context(), "CTI_REGION_CLEAR")
+	must(t, err)
+	cfg := s.CachedInfo().Config
+	cfg.DenyDelete = true // stands for whatever keeps the engine from erasing
+	_, err = h.Stores().UpdateStream(t.Context(), cfg)
+	must(t, err)
+	var all sync.WaitGroup
+	for _, o := range objects {
+		id, want := idOf(t, o), ""
+		if o == stuck {
+			want = "unfinished"
+		}
+		all.Go(func() {
+			_, err := h.Recall(t.Context(), sg.account, api.RecallRequest{ID: id, Reason: "a mistake"})
+			if err == nil && want == "" {
+				return
+			}
+			if err == nil || codeOf(err) != want {
+				t.Errorf("recalling %s: %v, and not %q", id, err, want)
+			}
+		})
+	}
+	all.Wait()
+	if h.Ready() == nil {
+		t.Error("the hub says that it is ready")
+	}
+}

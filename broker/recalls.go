@@ -376,9 +376,7 @@ func (rs *recalls) follow(ctx context.Context) {
 	}
 }
 
-// carryOutAll finishes what is not finished, and does again what is no longer so:
-// all together, and one by one if that fails, so that one which cannot be carried
-// out keeps no other from it.
+// carryOutAll finishes what is not finished, and does again what is no longer so.
 func (rs *recalls) carryOutAll(ctx context.Context) error {
 	if err := rs.take(ctx); err != nil {
 		return err
@@ -403,13 +401,13 @@ func (rs *recalls) carryOutAll(ctx context.Context) error {
 		}
 		due = append(due, r)
 	}
-	if len(due) == 0 || rs.carryOut(ctx, due) == nil {
+	if len(due) == 0 {
 		return nil
 	}
 	var errs []error
-	for _, r := range due {
-		if err := rs.carryOut(ctx, []*recall{r}); err != nil {
-			errs = append(errs, fmt.Errorf("recall %s: %w", r.order.Recall, err))
+	for i, err := range rs.carryOutEach(ctx, due) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("recall %s: %w", due[i].order.Recall, err))
 		}
 	}
 	return errors.Join(errs...)

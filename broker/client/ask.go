@@ -19,6 +19,10 @@ const maxReceipts = 1000
 // ErrClosed says that the client was closed.
 var ErrClosed = errors.New("the client is closed")
 
+// ErrTooLarge says that a payload is over the limit of the hub's connections, and was
+// not sent.
+var ErrTooLarge = errors.New("the payload is over the hub's limit")
+
 // Whoami asks the hub what it knows of this seat.
 func (c *Client) Whoami(ctx context.Context) (*api.Whoami, error) {
 	return ask[api.Whoami](ctx, c, "asking who this seat is", api.SubjectWhoami, nil)
@@ -159,7 +163,7 @@ func (c *Client) request(ctx context.Context, doing string, msg *nats.Msg) (*nat
 		case c.ctx.Err() != nil:
 			return nil, fmt.Errorf("%s: %w", doing, ErrClosed)
 		case errors.Is(err, nats.ErrMaxPayload):
-			return nil, fmt.Errorf("%s: the payload of %d bytes is over the hub's limit of %d", doing, len(msg.Data), c.nc.MaxPayload())
+			return nil, fmt.Errorf("%s: %w: %d bytes of at most %d", doing, ErrTooLarge, len(msg.Data), c.nc.MaxPayload())
 		case errors.Is(err, nats.ErrHeadersNotSupported), errors.Is(err, nats.ErrBadSubject):
 			return nil, fmt.Errorf("%s: %w", doing, err)
 		}

@@ -53,6 +53,13 @@ func (r *Reading) propose(d *source.Draft, was *object, now object) error {
 	return r.b.Set(k, (&row{objects: []object{now}}).append(nil), nil)
 }
 
+// forgetProposed drops what a reading proposed that did not come to its end: this one
+// says itself what there is.
+func (r *Reading) forgetProposed() error {
+	prefix := key(kindProposed, r.feed, "")
+	return scan(r.s.db, prefix, after(prefix), func(k, _ []byte) error { return r.b.Delete(k, nil) })
+}
+
 // settleShared publishes what was proposed of objects of which no row of this
 // reading says any longer what they are.
 func (r *Reading) settleShared() error {

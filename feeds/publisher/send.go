@@ -61,6 +61,9 @@ func (p *Publisher) send(ctx context.Context, f *Feed, items []outbox.Item, sent
 	}
 	payload := stix.AppendBundle(nil, "bundle--"+uuid.NewString(), raws...)
 	r, err := p.hub.Submit(ctx, payload, client.SubmitOptions{To: f.To, Unmarked: f.unmarked})
+	if errors.Is(err, client.ErrTooLarge) { // which the hub would say, had it come there
+		r, err = &api.Receipt{Error: &stix.Finding{Code: "payload-too-large", Message: err.Error()}}, nil
+	}
 	if err != nil {
 		return fmt.Errorf("publishing %s: %w", f.Name, err)
 	}

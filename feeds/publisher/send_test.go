@@ -76,6 +76,20 @@ func TestAnObjectThatNoSubmissionCanHaveIsSetAsideAlone(t *testing.T) {
 	}
 }
 
+func TestAnObjectThatTheLineDoesNotTakeIsSetAsideAlone(t *testing.T) {
+	h := newTAXIIHub(t)
+	large := item(2)
+	large.Raw = []byte(strings.Replace(string(large.Raw), `"name":"x"`, `"name":"`+strings.Repeat("x", 10<<20)+`"`, 1))
+	p := sender(t, h.seat, item(1), large, item(3))
+	f := p.config.Feeds["f"]
+	f.To = []string{"region"}
+	var sent Sent
+	must(t, p.drain(t.Context(), f, &sent))
+	if sent.Accepted != 2 || sent.Refused != 1 || sent.Codes["payload-too-large"] != 1 {
+		t.Errorf("%+v", sent)
+	}
+}
+
 func TestEachObjectThatIsSetAsideHasAFileOfItsOwn(t *testing.T) {
 	id := "ipv4-addr--00000000-0000-4000-8000-000000000001"
 	long := strings.Repeat("x", 242) + "--00000000-0000-4000-8000-000000000001"
