@@ -19,24 +19,32 @@ import (
 )
 
 // A daemon has its state to itself while it runs. Whoever wants to know or do
-// something with it meanwhile asks the daemon, over HTTP on a socket in the folder of
-// the state: whoever may read that folder's files may ask.
+// something with it meanwhile asks the daemon, over HTTP on a socket in a private
+// folder of the state: whoever may read the daemon's files may ask.
 
 const (
-	socketName = "control.sock"
+	socketFolder = "control"
+	socketName   = socketFolder + "/socket"
 	// socketPath is the longest path that every system takes for a socket (sun_path
 	// is 104 bytes on some).
 	socketPath = 100
 	// mostAsked bounds a question's body.
 	mostAsked = 64 << 10
+	// stopTimeout bounds how long a stop waits for answers that it has ended.
+	stopTimeout = 10 * time.Second
 )
 
 // Serve answers on the socket of a state folder, which must be this process's own.
-// stop ends it.
+// stop ends it: the context of what is being answered ends, and stop returns when the
+// answers are given.
 func Serve(state string, h http.Handler, log *slog.Logger) (stop func() error, err error) {
 	path, release, err := socket(state)
 	if err != nil {
 		return nil, err
+	}
+	// The folder keeps others out from before the socket is there.
+	if err := Private(filepath.Join(state, socketFolder)); err != nil {
+		return nil, errors.Join(err, release())
 	}
 	// What a daemon that was killed left is nobody's: the state is ours.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -51,7 +59,9 @@ func Serve(state string, h http.Handler, log *slog.Logger) (stop func() error, e
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listening on %s: %w", filepath.Join(state, socketName), err), release())
 	}
-	s := &http.Server{Handler: http.MaxBytesHandler(h, mostAsked), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &http.Server{Handler: http.MaxBytesHandler(h, mostAsked), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -59,7 +69,17 @@ func Serve(state string, h http.Handler, log *slog.Logger) (stop func() error, e
 			log.Error("answering on the daemon's socket ended", "error", err)
 		}
 	}()
-	return func() error { err := s.Close(); <-done; return errors.Join(err, release()) }, nil
+	return func() error {
+		cancel()
+		ended, free := context.WithTimeout(context.Background(), stopTimeout)
+		defer free()
+		err := s.Shutdown(ended)
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+		<-done
+		return errors.Join(err, release())
+	}, nil
 }
 
 // socket is the path of a folder's socket. One that is too long for the system is

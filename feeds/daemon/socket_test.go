@@ -66,8 +66,11 @@ func TestADaemonAnswersOnTheSocketOfItsState(t *testing.T) {
 			if err := greet(strings.Repeat("x", 1<<20)); err == nil {
 				t.Error("it takes a question of any size")
 			}
-			if st, err := os.Stat(filepath.Join(dir, "control.sock")); err != nil || st.Mode().Perm() != 0o600 {
+			if st, err := os.Stat(filepath.Join(dir, "control", "socket")); err != nil || st.Mode().Perm() != 0o600 {
 				t.Errorf("the socket: %v, %v", st, err)
+			}
+			if st, err := os.Stat(filepath.Join(dir, "control")); err != nil || st.Mode().Perm() != 0o700 {
+				t.Errorf("its folder: %v, %v", st, err)
 			}
 			if err := stop(); err != nil {
 				t.Error(err)
@@ -79,11 +82,39 @@ func TestADaemonAnswersOnTheSocketOfItsState(t *testing.T) {
 	}
 }
 
+func TestAStopWaitsForTheAnswersThatItEnds(t *testing.T) {
+	dir, asked, answered := t.TempDir(), make(chan struct{}), false
+	stop, err := daemon.Serve(dir, daemon.Answer(func(ctx context.Context, _ question) (question, error) {
+		close(asked)
+		<-ctx.Done()
+		answered = true
+		return question{}, errors.New("the daemon stops")
+	}), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan error)
+	go func() {
+		var got question
+		said <- daemon.Ask(context.Background(), dir, http.MethodPost, "/", question{"sg"}, &got)
+	}()
+	<-asked
+	if err := stop(); err != nil || !answered {
+		t.Errorf("it stopped under a question: %v", err)
+	}
+	if err := <-said; err == nil || err.Error() != "the daemon stops" {
+		t.Errorf("who asked is told %v", err)
+	}
+}
+
 // leave makes a socket that nobody listens on.
 func leave(t *testing.T, dir string) {
 	t.Helper()
-	t.Chdir(dir)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: "control.sock", Net: "unix"})
+	if err := os.MkdirAll(filepath.Join(dir, "control"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(dir, "control"))
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: "socket", Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,9 +67,9 @@ func (c *Config) Try(ctx context.Context, streams []api.StreamAccess, now time.T
 	var state *State
 	if dir := filepath.Join(c.State, "objects"); exists(dir) {
 		out.State = "in use by a daemon, or not readable"
-		if state, err = OpenState(dir, nil, nil); err == nil {
-			out.State = "read"
-			defer state.Close() //nolint:errcheck // it was only read
+		if there, err := readState(dir); err == nil {
+			out.State, state = "read", there
+			defer there.db.Close() //nolint:errcheck // it was only read
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Sinks)) {

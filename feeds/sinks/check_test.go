@@ -76,8 +76,12 @@ func TestACheckExplainsWhatReachesASink(t *testing.T) {
 		t.Errorf("while a daemon has the state: %+v, %v", got, err)
 	}
 	must(t, s.Close())
+	before := listed(t, filepath.Join(dir, "sinks-state"))
 	got, err := config.Try(t.Context(), streams, epoch)
 	must(t, err)
+	if after := listed(t, filepath.Join(dir, "sinks-state")); after != before {
+		t.Errorf("the state was\n%s\nand is\n%s", before, after)
+	}
 	community, exercise := got.Sinks[0], got.Sinks[1]
 	if got.State != "read" || !slices.Equal(community.Levels, []stix.Level{stix.Clear, stix.Green}) ||
 		community.Shown[stix.Clear] != 2 || community.Shown[stix.Green] != 1 || community.Count.Written != 3 || community.Withheld["exposure"] != 1 {
@@ -96,4 +100,21 @@ func TestACheckExplainsWhatReachesASink(t *testing.T) {
 	if !slices.Equal(reach, []bool{true, false, false, false, false, true}) {
 		t.Errorf("%v", reach)
 	}
+}
+
+// listed tells all files in a folder, with their sizes and times, but for its lock.
+func listed(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	must(t, filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.Name() == "LOCK" {
+			return err
+		}
+		st, err := e.Info()
+		if err == nil {
+			fmt.Fprintln(&b, path, st.Size(), st.ModTime())
+		}
+		return err
+	}))
+	return b.String()
 }

@@ -15,15 +15,16 @@ import (
 // does not give it again because the later one was wrong. So that such a version was
 // there is kept, without its bytes.
 
-// everything reports whether an order takes all versions, known or to come.
-func everything(o *api.RecallOrder) bool {
-	return o.Version == "" && o.Before == "" && o.Audience == ""
+// everything reports whether an order takes all versions of a level, known or to
+// come.
+func everything(o *api.RecallOrder, level stix.Level) bool {
+	return o.Version == "" && o.Before == "" && o.Audience == "" && (o.Level == stix.NoLevel || o.Level == level)
 }
 
 // forget has a version go that an order takes, and leaves that it was there if that
 // keeps others from counting.
 func (h *Held) forget(b *pebble.Batch, key []byte, o *api.RecallOrder) error {
-	if everything(o) || o.Before != "" || h.Level <= stix.Clear {
+	if everything(o, h.Level) || o.Before != "" || h.Level <= stix.Clear {
 		return b.Delete(key, nil)
 	}
 	left := Held{ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level, Added: h.Added, Forgotten: true}

@@ -39,6 +39,8 @@ func TestAVersionThatWasTakenBackDoesNotReturnWithTheRecallOfALaterOne(t *testin
 		"but with one that was no stricter":   {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Clear)), of(v(2, stix.Clear))}, []string{"o1v1.example"}},
 		"and a later one still counts":        {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber)), receive(v(3, stix.Clear))}, []string{"o1v3.example"}},
 		"and is not kept back by an exercise": {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(drill), of(drill)}, []string{"o1v1.example"}},
+		"nor by an order for all of another level": {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber)),
+			order(api.RecallOrder{ID: revoked.stix(), Level: stix.Green})}, nil},
 		"and nothing is left of an order for all": {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber)),
 			order(api.RecallOrder{ID: revoked.stix()}), receive(v(1, stix.Clear))}, []string{"o1v1.example"}},
 	} {

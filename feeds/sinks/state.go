@@ -55,6 +55,12 @@ func OpenState(dir string, fs vfs.FS, changed func(urgent bool)) (*State, error)
 	return &State{db: db, changed: changed}, nil
 }
 
+// readState opens a state that is there to be looked at: nothing of it changes.
+func readState(dir string) (*State, error) {
+	db, err := pebble.Open(dir, &pebble.Options{ReadOnly: true, Logger: quiet{}})
+	return &State{db: db}, err
+}
+
 // quiet leaves the store's own news out of the log; what fails is returned.
 type quiet struct{}
 
@@ -134,7 +140,7 @@ func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err er
 		var rest []Held
 		err := s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
 			covered := h.covered(o, object)
-			if h.Forgotten && !everything(o) || !h.Forgotten && !h.Narrowed && !covered {
+			if h.Forgotten && !everything(o, h.Level) || !h.Forgotten && !h.Narrowed && !covered {
 				rest = append(rest, *h)
 				return nil
 			}
