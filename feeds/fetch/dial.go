@@ -7,9 +7,14 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // dialer keeps a server on the internet from sending this machine to others beside
@@ -20,31 +25,54 @@ type dialer struct {
 
 	mu      *sync.Mutex
 	proxies map[string]bool // host:port
-	inside  *bool           // the base is
+	inside  *bool           // the base was found in a network of one's own
+	outside *bool           // or on the internet, and then it counts as there
 
 	public func(netip.Addr) bool // replaced in tests
 }
 
 func newDialer(base *url.URL) dialer {
-	return dialer{base: hostPort(base), mu: &sync.Mutex{}, proxies: map[string]bool{}, inside: new(bool), public: isPublic}
+	return dialer{base: hostPort(base), mu: &sync.Mutex{}, proxies: map[string]bool{}, inside: new(bool), outside: new(bool), public: isPublic}
 }
 
 var errInside = errors.New("the server redirects into a network that is not the internet: it is not followed")
 
 func isPublic(a netip.Addr) bool {
 	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// shared is the address space between carriers and their customers (RFC 6598).
-var shared = netip.MustParsePrefix("100.64.0.0/10")
+// special are blocks that no server of the internet has, or that lead to another
+// address, after IANA's registries of special-purpose addresses.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // between carriers and customers, RFC 6598
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), // benchmarks, RFC 2544
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"),   // to IPv4, RFC 6052
+	netip.MustParsePrefix("64:ff9b:1::/48"), // to IPv4, RFC 8215
+	netip.MustParsePrefix("100::/64"),
+	netip.MustParsePrefix("2001::/32"), // to IPv4, Teredo
+	netip.MustParsePrefix("2002::/16"), // to IPv4, 6to4
+	netip.MustParsePrefix("fec0::/10"),
+}
 
+// hostPort is what a connection for a URL is dialled to.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	host := u.Hostname()
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil && !isASCII(host) {
+		host = ascii
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // through notes which proxies there are: they may be anywhere, and what they connect
@@ -75,11 +103,11 @@ func (d *dialer) allow(address, to string) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch outside := d.public(at.Addr()); {
+	switch public := d.public(at.Addr()); {
 	case d.proxies[address]:
 	case address == d.base:
-		*d.inside = !outside
-	case !outside && !*d.inside:
+		*d.inside, *d.outside = *d.inside || !public, *d.outside || public
+	case !public && (!*d.inside || *d.outside):
 		return errInside
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -43,10 +44,36 @@ func TestAServerOnTheInternetRedirectsOnlyToOthersThere(t *testing.T) {
 	}
 }
 
+func TestAServerOfBothIsOnTheInternet(t *testing.T) {
+	for _, c := range []struct {
+		name, base string
+		dialled    [][2]string
+		refused    bool // the last
+	}{
+		{"one of our own", "https://list.example/x", [][2]string{{"list.example:443", "10.0.0.1:443"}, {"other.example:443", "10.0.0.2:443"}}, false},
+		{"one that also has an address there", "https://list.example/x", [][2]string{{"list.example:443", "10.0.0.1:443"}, {"list.example:443", "203.0.113.1:443"}, {"other.example:443", "10.0.0.2:443"}}, true},
+		{"in the other order", "https://list.example/x", [][2]string{{"list.example:443", "203.0.113.1:443"}, {"list.example:443", "10.0.0.1:443"}, {"other.example:443", "10.0.0.2:443"}}, true},
+		{"one of our own that is not written in ASCII", "https://bücher.example/x", [][2]string{{"xn--bcher-kva.example:443", "10.0.0.1:443"}}, false},
+	} {
+		base, err := url.Parse(c.base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := newDialer(base)
+		for i, at := range c.dialled {
+			err := d.allow(at[0], at[1])
+			if refused := errors.Is(err, errInside); refused != (c.refused && i == len(c.dialled)-1) || err != nil && !refused {
+				t.Errorf("%s, %s at %s: %v", c.name, at[0], at[1], err)
+			}
+		}
+	}
+}
+
 func TestAddressesOfTheInternetAreTold(t *testing.T) {
 	for text, want := range map[string]bool{
 		"192.168.0.1": false, "10.1.2.3": false, "127.0.0.1": false, "169.254.169.254": false, "100.64.0.1": false, "0.0.0.0": false,
 		"::1": false, "fd00::1": false, "fe80::1": false, "::ffff:10.0.0.1": false, "224.0.0.1": false,
+		"0.1.2.3": false, "198.18.0.1": false, "240.0.0.1": false, "64:ff9b::a00:1": false, "2002:a00:1::1": false, "fec0::1": false,
 		"203.0.113.1": true, "2001:db8::1": true, "::ffff:203.0.113.1": true,
 	} {
 		if isPublic(netip.MustParseAddr(text)) != want {
