@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,10 +32,7 @@ func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, 
 	}
 	var all error
 	for i, name := range ready {
-		// Of lists that are whole the last is the one of which it is accepted that it
-		// shrank.
-		again := p.options.AcceptShrink && f.whole() && i == len(ready)-1
-		if err := p.readOne(ctx, f, src, name, again, sum); err != nil {
+		if err := p.readOne(ctx, f, src, name, i == len(ready)-1, sum); err != nil {
 			all = errors.Join(all, fmt.Errorf("%s: %w", filepath.Base(name), err))
 		}
 	}
@@ -42,23 +40,29 @@ func (p *Publisher) readFolder(ctx context.Context, f *Feed, src source.Source, 
 }
 
 // readOne reads a file of a folder, unless its content was read before and made the
-// same, or it is to be read again.
-func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, again bool, sum *Result) error {
-	hash, err := fetch.Hash(name)
+// same. Of lists that are whole only the last counts: one before it is not read again
+// however it was made, since its rows would come back; and the last is the one of
+// which it is accepted that it shrank.
+func (p *Publisher) readOne(ctx context.Context, f *Feed, src source.Source, name string, last bool, sum *Result) error {
+	content, err := fetch.Hash(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	hash = append(hash, f.made...)
-	if known, _, err := p.store.HasRead(f.Name, hash); known && !again || err != nil {
+	made := append(slices.Clone(content), f.made...)
+	known, again := made, p.options.AcceptShrink && f.whole() && last
+	if f.whole() && !last {
+		known = content
+	}
+	if read, _, err := p.store.HasRead(f.Name, known); read && !again || err != nil {
 		return err
 	}
 	if err := p.readFile(ctx, f, src, name, sum); err != nil {
 		return err
 	}
-	return p.store.NoteRead(f.Name, hash)
+	return errors.Join(p.store.NoteRead(f.Name, content), p.store.NoteRead(f.Name, made))
 }
 
 // putAway moves the files of a folder that were read to their end, and of which
@@ -90,7 +94,11 @@ func (p *Publisher) putOneAway(f *Feed, name string) error {
 	if err != nil {
 		return err
 	}
-	read, settled, err := p.store.HasRead(f.Name, append(hash, f.made...))
+	known := hash
+	if !f.whole() {
+		known = append(slices.Clone(hash), f.made...)
+	}
+	read, settled, err := p.store.HasRead(f.Name, known)
 	if err != nil || !read || !settled {
 		return err
 	}

@@ -396,6 +396,23 @@ func TestAnotherConfigurationReadsEverythingAnew(t *testing.T) {
 	}
 }
 
+func TestWhatLeftAListDoesNotComeBackWithItsOldFiles(t *testing.T) {
+	f, dir := newFollower(t), t.TempDir()
+	feed := "    format: list\n    whole: true\n    folder: " + dir + "\n    grace: 0s\n"
+	writeTo(t, dir+"/1.txt", "gone.example\nstays.example\n")
+	f.read(feed+"    tlp: green\n", Options{Wait: noWait})
+	writeTo(t, dir+"/2.txt", "stays.example\n")
+	at := time.Now().Add(time.Minute) // files are read in the order of their times
+	must(t, os.Chtimes(dir+"/2.txt", at, at))
+	if r, _ := f.read(feed+"    tlp: green\n", Options{Wait: noWait}); r.Revoked != 1 {
+		t.Fatalf("%+v", r)
+	}
+	f.clock = f.clock.Add(time.Hour)
+	if r, _ := f.read(feed+"    tlp: amber\n", Options{Wait: noWait}); r.New != 0 || r.Changed != 1 || r.Revoked != 0 {
+		t.Errorf("made another way: %+v", r)
+	}
+}
+
 func TestEveryAttemptThatFailsIsToldAndDoesNotLastLongerThanItIs(t *testing.T) {
 	s, f := newSite(t), newFollower(t)
 	feed := "    format: list\n    url: " + s.URL + "/list.txt\n"
