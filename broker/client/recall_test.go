@@ -185,8 +185,11 @@ func TestWhatIsRecalledInTheMiddleOfAMessageIsNotHandedOver(t *testing.T) {
 			if handled {
 				want = append(want, "recall "+indicatorID(2))
 			}
-			if !slices.Equal(got.all(), want) {
-				t.Errorf("it received %v, want %v", got.all(), want)
+			// The hub may have stored the first in a message of its own, and then the order
+			// is handled before the third.
+			have := slices.Sorted(slices.Values(got.all()))
+			if !slices.Equal(have, want) {
+				t.Errorf("it received %v, want %v", have, want)
 			}
 		})
 	}

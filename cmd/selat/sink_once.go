@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
@@ -62,6 +63,22 @@ func sinkOnce(cmd *cobra.Command, names []string, accept bool, idle time.Duratio
 			return errors.Join(err, printRunning(cmd, c, names...))
 		}
 	}
+	return withSinks(cmd, c, func(d *sinks.Daemon, hub *client.Client) error {
+		failed := d.Once(cmd.Context(), hub, idle, accept, names...)
+		all, err := d.Status()
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		if err := printSinks(cmd, all, names...); err != nil {
+			return err
+		}
+		return seatError(failed)
+	})
+}
+
+// withSinks opens the state of a configuration, and a connection, for what is done
+// while no daemon runs.
+func withSinks(cmd *cobra.Command, c *sinks.Config, do func(*sinks.Daemon, *client.Client) error) (err error) {
 	logger, err := seatLogger(cmd)
 	if err != nil {
 		return err
@@ -76,15 +93,7 @@ func sinkOnce(cmd *cobra.Command, names []string, accept bool, idle time.Duratio
 		return err
 	}
 	defer hub.Close()
-	failed := d.Once(cmd.Context(), hub, idle, accept, names...)
-	all, err := d.Status()
-	if err != nil {
-		return errors.Join(failed, err)
-	}
-	if err := printSinks(cmd, all, names...); err != nil {
-		return err
-	}
-	return seatError(failed)
+	return do(d, hub)
 }
 
 // printRunning tells how sinks of the running daemon stand.

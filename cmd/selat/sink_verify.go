@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/feeds/daemon"
 	"github.com/selat-hub/selat/feeds/sinks"
 )
@@ -58,28 +59,17 @@ func sinkVerify(cmd *cobra.Command, repair bool, idle time.Duration) (err error)
 		}
 		return printVerified(cmd, c, v)
 	}
-	logger, err := seatLogger(cmd)
-	if err != nil {
-		return err
-	}
-	d, err := openSinks(c, sinks.Options{Logger: logger})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	hub, err := daemonHub(cmd.Context(), cmd, c.Credentials, c.Hub, false)
-	if err != nil {
-		return err
-	}
-	defer hub.Close()
-	v, err = d.Verify(cmd.Context(), hub)
-	if err == nil && repair && len(v.Gaps()) > 0 {
-		if err = d.Repair(cmd.Context(), hub, v, idle); err == nil {
-			v, err = d.Verify(cmd.Context(), hub)
+	err = withSinks(cmd, c, func(d *sinks.Daemon, hub *client.Client) (err error) {
+		v, err = d.Verify(cmd.Context(), hub)
+		if err == nil && repair && len(v.Gaps()) > 0 {
+			if err = d.Repair(cmd.Context(), hub, v, idle); err == nil {
+				v, err = d.Verify(cmd.Context(), hub)
+			}
 		}
-	}
-	if err != nil {
 		return unreachable(err)
+	})
+	if err != nil {
+		return err
 	}
 	return printVerified(cmd, c, v)
 }

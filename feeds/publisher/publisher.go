@@ -32,7 +32,7 @@ type Options struct {
 	Progress func(feed string, rows int)
 	// Now and Wait replace the clock in tests.
 	Now  func() time.Time
-	Wait func(context.Context, time.Duration) error
+	Wait daemon.Wait
 }
 
 // Publisher reads feeds and publishes what they say.
@@ -44,7 +44,7 @@ type Publisher struct {
 	hub     Submitter
 	metrics *metrics
 	now     func() time.Time
-	wait    func(context.Context, time.Duration) error
+	wait    daemon.Wait
 
 	aside sync.Mutex // held while what was set aside changes
 
@@ -72,7 +72,7 @@ func Open(c *Config, hub Submitter, o Options) (*Publisher, error) {
 		p.now = time.Now
 	}
 	if p.wait == nil {
-		p.wait = wait
+		p.wait = daemon.Sleep
 	}
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()
@@ -89,17 +89,6 @@ func Open(c *Config, hub Submitter, o Options) (*Publisher, error) {
 
 // Close closes the state.
 func (p *Publisher) Close() error { return p.store.Close() }
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
-}
 
 // Result is what reading a feed once and sending came to.
 type Result struct {
@@ -246,27 +235,8 @@ func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns chan stru
 			failures = 0
 			p.log.Info("a feed was read", "feed", f.Name, "rows", r.Rows, "new", r.New, "changed", r.Changed, "revoked", r.Revoked)
 		}
-		p.until(ctx, pause, wake)
+		p.wait.Until(ctx, pause, wake) // or a file in a watched folder
 	}
-}
-
-// until waits for the next reading, or for a file in a watched folder.
-func (p *Publisher) until(ctx context.Context, pause time.Duration, wake <-chan struct{}) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if p.wait(ctx, pause) == nil {
-			cancel()
-		}
-	}()
-	select {
-	case <-ctx.Done():
-	case <-wake:
-		cancel()
-	}
-	<-done
 }
 
 // watch tells of changes in a feed's folder. Without it the schedule remains.

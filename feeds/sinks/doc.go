@@ -29,7 +29,7 @@
 //	file.go     rendering, checking and replacing a file or folder; replace.go what
 //	            it may take the place of
 //	stream.go   the events of sinks that are told of them
-//	daemon.go   following the hub, and writing when something changed
+//	daemon.go   following the hub; keep.go writing when something changed
 //	verify.go   whether the state is what the hub has; repair.go
 //	control.go  what is asked of a daemon that runs
 //	check.go    trying a configuration before it is used
