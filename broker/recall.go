@@ -251,6 +251,8 @@ func (rs *recalls) writeOrders(ctx context.Context, batch []*recall) error {
 	if err := rs.write(ctx, recallOrdered, records...); err != nil {
 		return err
 	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	for _, r := range batch {
 		r.written = true
 	}

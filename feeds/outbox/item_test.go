@@ -44,7 +44,7 @@ func TestWhatIsPutInBesideAReadingHidesNothingOfIt(t *testing.T) {
 	}
 }
 
-func TestWhatAReadingProposedThatDidNotEndIsForgotten(t *testing.T) {
+func TestWhatAReadingProposedThatDidNotEndYieldsToTheNext(t *testing.T) {
 	s, err := Open(t.TempDir(), Options{})
 	must(t, err)
 	defer func() { must(t, s.Close()) }()

@@ -67,12 +67,13 @@ type world struct {
 	changes int64 // numbers the revisions
 
 	// What must be, by what the store was told and made durable.
-	reading   int
-	live      map[string]*published
-	told      map[string]int // event: the reading that told all of it last
-	family    int            // what it is on the hub, -1 before it was told of
-	confirmed int            // the reading that a row last said so in
-	proposed  int            // else, -1 for nothing
+	reading    int
+	live       map[string]*published
+	told       map[string]int // event: the reading that told all of it last
+	family     int            // what it is on the hub, -1 before it was told of
+	confirmed  int            // the reading that a row last said so in
+	proposed   int            // else, -1 for nothing
+	proposedAt int            // by this reading
 
 	hub map[string]map[string][]byte // id, version: bytes
 	// real, if there is one, is given all that the model of it is given.
@@ -145,8 +146,8 @@ func (w *world) row(k string, e entry) (source.Row, func()) {
 			w.family, w.confirmed = e.family, at
 		case w.family == e.family:
 			w.confirmed = at
-		case w.confirmed != at && (w.proposed < 0 || e.family < w.proposed):
-			w.proposed = e.family
+		case w.confirmed != at && (w.proposed < 0 || w.proposedAt != at || e.family < w.proposed):
+			w.proposed, w.proposedAt = e.family, at
 		}
 	}
 }
@@ -215,9 +216,9 @@ func (w *world) steps(backwards bool) (steps []step) {
 			r, follow := w.row(name, entry{family: max(w.family, 0)})
 			r.Objects, r.Revision = r.Objects[1:], e.revision
 			steps = append(steps, step{row: r, follow: func() {
-				family, confirmed, proposed := w.family, w.confirmed, w.proposed
+				family, confirmed, proposed, proposedAt := w.family, w.confirmed, w.proposed, w.proposedAt
 				follow()
-				w.family, w.confirmed, w.proposed = family, confirmed, proposed
+				w.family, w.confirmed, w.proposed, w.proposedAt = family, confirmed, proposed, proposedAt
 				w.told[name] = at
 			}})
 		}

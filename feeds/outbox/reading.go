@@ -98,9 +98,6 @@ func (s *Store) Begin(feed string, rules Rules) (*Reading, error) {
 	}
 	r := &Reading{s: s, feed: feed, n: f.Reading + 1, rules: rules, b: s.db.NewIndexedBatch(),
 		Count: Count{Refused: map[string]int{}, Skipped: map[string]int{}}}
-	if err := r.forgetProposed(); err != nil {
-		return nil, fmt.Errorf("beginning to read %s: %w", feed, err)
-	}
 	// The number is on disk before any row that bears it. From now on what was read
 	// to its end last is not all that was read.
 	return r, s.Update(feed, func(f *Feed) { f.Reading, f.ETag, f.Modified = r.n, "", "" })

@@ -22,7 +22,7 @@ type object struct {
 
 // row is the ledger's record of a row.
 type row struct {
-	reading uint64 // of a shared object: that saw it last
+	reading uint64 // of a shared object: that saw it last, or proposed it
 	revoked bool   // the row is gone
 	objects []object
 }

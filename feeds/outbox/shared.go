@@ -22,7 +22,9 @@ func (r *Reading) shared(id string) (*row, error) {
 
 // propose keeps what a shared object would become. Rows may disagree on it, in any
 // order, so what it is stands as long as one row of a reading says so; and of the
-// others, one is chosen by what it says and not by where it stands.
+// others, one is chosen by what it says and not by where it stands. What a reading
+// proposed that did not come to its end is kept, since rows that are known to stand are
+// not told again; but whatever a later one proposes takes its place.
 func (r *Reading) propose(d *source.Draft, was *object, now object) error {
 	said := int64(0)
 	if !d.Modified.IsZero() {
@@ -46,18 +48,11 @@ func (r *Reading) propose(d *source.Draft, was *object, now object) error {
 		if err != nil || len(old.objects) != 1 {
 			return errors.Join(err, errRecord)
 		}
-		if bytes.Compare(old.objects[0].raw, now.raw) <= 0 {
+		if old.reading == r.n && bytes.Compare(old.objects[0].raw, now.raw) <= 0 {
 			return nil
 		}
 	}
-	return r.b.Set(k, (&row{objects: []object{now}}).append(nil), nil)
-}
-
-// forgetProposed drops what a reading proposed that did not come to its end: this one
-// says itself what there is.
-func (r *Reading) forgetProposed() error {
-	prefix := key(kindProposed, r.feed, "")
-	return scan(r.s.db, prefix, after(prefix), func(k, _ []byte) error { return r.b.Delete(k, nil) })
+	return r.b.Set(k, (&row{reading: r.n, objects: []object{now}}).append(nil), nil)
 }
 
 // settleShared publishes what was proposed of objects of which no row of this
