@@ -276,6 +276,9 @@ func (h *Hub) decide(e *entry) {
 		e.refuseLines(h, *no)
 		return
 	}
+	if before == nil && len(h.recalls.unfinishedOf(e.name())) > 0 {
+		before = &order{Origin: e.key.Origin, ID: e.key.ID, By: byNobody}
+	}
 	if before == nil {
 		h.place(e, stored)
 		return
@@ -283,7 +286,7 @@ func (h *Hub) decide(e *entry) {
 	// What is decided here may be decided by a writer, which the recall needs.
 	h.go_(func() {
 		if _, err := h.recalls.order(h.recalls.ctx, "", before); err != nil {
-			e.refuseAll(h, "unavailable", "the hub could not recall the earlier versions, which are less strict, now; send the same bytes again")
+			e.refuseAll(h, "unavailable", "the hub cannot do now what must be done before this object is stored; send the same bytes again")
 			return
 		}
 		h.place(e, stored)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/broker/policy"
@@ -18,31 +19,45 @@ import (
 // The caller has let the entry onto its way; no version under another level is on
 // its own (ledger.board).
 func (h *Hub) narrowing(e *entry, known stix.Lineage) (*order, *stix.Finding, error) {
-	if known.Latest == "" || e.object.supporting {
+	if e.object.supporting {
 		return nil, nil, nil
 	}
-	newest, there, err := h.index.Get(catalog.Key{Origin: e.key.Origin, ID: e.key.ID, Version: known.Latest})
-	if err != nil || !there {
+	if known.Latest != "" {
+		newest, there, err := h.index.Get(catalog.Key{Origin: e.key.Origin, ID: e.key.ID, Version: known.Latest})
+		if err != nil || !there {
+			return nil, nil, err
+		}
+		level := strictest(newest.Places)
+		if level != stix.NoLevel && earlier(e.key.Version, known.Latest) {
+			return nil, e.late(newest.Places, level), nil
+		}
+		if level >= e.object.level {
+			return nil, nil, nil // and so are the earlier ones, or they were taken away
+		}
+	}
+	found, most, err := h.lessStrict(e)
+	if err != nil {
 		return nil, nil, err
 	}
-	level := strictest(newest.Places)
-	if level != stix.NoLevel && earlier(e.key.Version, known.Latest) {
-		return nil, e.late(newest.Places, level), nil
-	}
-	if level >= e.object.level {
-		return nil, nil, nil // and so are the earlier ones, or they were taken away
-	}
-	versions, most, err := h.lessStrict(e)
-	switch {
-	case err != nil || len(versions) == 0:
-		return nil, nil, err
-	case most > policy.RecallsUpTo(e.receipt.sub.seat):
+	if most > policy.RecallsUpTo(e.receipt.sub.seat) {
 		return nil, e.hidden(), nil // the seat may not take away what it may not know
 	}
 	o := &order{Origin: e.key.Origin, ID: e.key.ID, Before: e.key.Version, Unless: e.object.level, UpTo: stix.Red, By: byNarrowing,
-		Through: known.Latest, Reason: "a later version stands under a stricter TLP"}
+		Through: known.Latest, Taken: h.recalls.took(e.name(), e.key.Version), Reason: "a later version stands under a stricter TLP"}
+	if len(found) == 0 && len(h.recalls.keepers(o)) == 0 {
+		return nil, nil, nil
+	}
+	for _, v := range found {
+		o.Taken = together(o.Taken, v)
+	}
+	slices.SortFunc(o.Taken, func(a, b taken) int {
+		return strings.Compare(strings.TrimSuffix(a.Version, "Z"), strings.TrimSuffix(b.Version, "Z"))
+	})
+	if o.Through == "" { // nothing is stored, and somebody keeps an earlier one
+		o.Through = o.Taken[len(o.Taken)-1].Version
+	}
 	if o.Unless == stix.Red {
-		o.Versions, o.Reason = versions, "withdrawn by its origin"
+		o.Reason = "withdrawn by its origin"
 	}
 	return o, nil, nil
 }
@@ -61,16 +76,20 @@ func (e *entry) late(newest []catalog.Place, level stix.Level) *stix.Finding {
 
 // lessStrict lists the earlier versions that stand under a less strict level, and
 // the strictest of their levels.
-func (h *Hub) lessStrict(e *entry) (versions []string, most stix.Level, err error) {
+func (h *Hub) lessStrict(e *entry) (found []taken, most stix.Level, err error) {
 	err = h.index.EachForm(h.run, e.key.Origin, e.key.ID, func(k catalog.Key, stored catalog.Entry, _ stix.Lineage) error {
 		level := strictest(stored.Places)
-		if level != stix.NoLevel && level < e.object.level && earlier(k.Version, e.key.Version) {
-			versions, most = append(versions, k.Version), max(most, level)
+		if level == stix.NoLevel || level >= e.object.level || !earlier(k.Version, e.key.Version) {
+			return nil
 		}
+		v := taken{Version: k.Version}
+		for _, p := range stored.Places {
+			v.Places = append(v.Places, place{p.Audience, p.Level, p.Seq})
+		}
+		found, most = append(found, v), max(most, level)
 		return nil
 	})
-	slices.Sort(versions)
-	return versions, most, err
+	return found, most, err
 }
 
 // recalledFrom tells why an object is not taken again for an audience: it was

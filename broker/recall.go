@@ -120,18 +120,23 @@ func (rs *recalls) finishNow(ctx context.Context, r *recall) error {
 	ctx, done := rs.bounded(ctx)
 	defer done()
 	if err := rs.carryOut(ctx, []*recall{r}); err != nil {
-		rs.unfinished(err, 1)
-		return errUnfinished
+		return rs.unfinished(r, err)
 	}
 	return nil
 }
 
 var errUnfinished = &api.Error{Code: "unfinished", Message: "the recall is ordered and not carried out yet; the hub goes on trying, and /readyz says when it is done"}
 
-func (rs *recalls) unfinished(err error, n int) {
+// unfinished returns what is answered of an order that was not carried out: it stands
+// if it is on disk, and only then is that said.
+func (rs *recalls) unfinished(r *recall, err error) error {
 	rs.fail(err)
 	rs.look()
-	rs.h.log.Error("recalls are ordered and not carried out yet; trying again until they are", "recalls", n, "error", err)
+	rs.h.log.Error("a recall is ordered and not carried out yet; trying again until it is", "recall", r.order.Recall, "error", err)
+	if !r.written {
+		return errNotNow
+	}
+	return errUnfinished
 }
 
 // bounded is for what was ordered: it is carried out even if whoever ordered it has
@@ -157,8 +162,7 @@ func (rs *recalls) begin(ctx context.Context, orders ...*order) (out []recall, e
 	out, errs = make([]recall, len(batch)), rs.carryOutEach(ctx, batch)
 	for i, r := range batch {
 		if errs[i] != nil {
-			rs.unfinished(errs[i], 1)
-			errs[i] = errUnfinished
+			errs[i] = rs.unfinished(r, errs[i])
 			continue
 		}
 		rs.mu.RLock()
@@ -216,6 +220,7 @@ func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
 	if err := rs.plan(ctx, batch, all); err != nil {
 		return err
 	}
+	rs.see(batch, all)
 	orders := ordersOf(batch)
 	for _, at := range messages {
 		if err := rs.erase(ctx, orders, at); err != nil {
@@ -225,6 +230,11 @@ func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
 	for _, r := range batch {
 		if err := rs.eraseRests(ctx, orders, r); err != nil {
 			return err
+		}
+	}
+	for _, r := range batch {
+		if other := rs.waitsFor(r, batch); other != nil {
+			return fmt.Errorf("recall %s, of the same object, is not carried out yet", other.order.Recall)
 		}
 	}
 	// Whoever joined while it went on may have received what was not erased yet.
@@ -284,23 +294,37 @@ func (rs *recalls) plan(ctx context.Context, batch []*recall, all []*found) erro
 	return rs.tellAll(ctx, batch)
 }
 
-// untold are those that may have received what was found, and are not to be told
-// yet.
+// untold are those that may have received what was found, or was planned to be gone
+// and is perhaps not yet, or who keep it; and who are not to be told yet.
 func (rs *recalls) untold(r *recall, f *found) (out []told) {
-	region := rs.h.Region()
+	region, keepers := rs.h.Region(), rs.keepers(&r.order)
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
 	known := map[told]bool{}
 	for _, t := range r.tell {
 		known[told{Member: t.Member, Level: t.Level}] = true
 	}
-	for _, p := range f.places {
-		for _, m := range region.Holders(policy.Stream{Audience: p.Audience, Level: p.Level}, p.Seq) {
-			if t := (told{Member: m, Level: p.Level}); !known[t] {
-				known[t] = true
-				out = append(out, t)
-			}
+	add := func(t told) {
+		if !known[t] {
+			known[t] = true
+			out = append(out, t)
 		}
+	}
+	holders := func(s policy.Stream, seq uint64) {
+		for _, m := range region.Holders(s, seq) {
+			add(told{Member: m, Level: s.Level})
+		}
+	}
+	for _, p := range f.places {
+		holders(policy.Stream{Audience: p.Audience, Level: p.Level}, p.Seq)
+	}
+	for at := range r.messages {
+		if s, known := rs.h.streamsMade.Load(at.Stream); known {
+			holders(s.(policy.Stream), at.Seq)
+		}
+	}
+	for _, t := range keepers {
+		add(t)
 	}
 	return out
 }
@@ -310,7 +334,7 @@ func (rs *recalls) end(ctx context.Context, batch []*recall, all []*found) error
 	finishes := make([]any, len(batch))
 	rs.mu.RLock()
 	for i, r := range batch {
-		finishes[i] = &finish{Recall: r.order.Recall, Places: r.places + len(all[i].places), Told: slices.Clone(r.tell)}
+		finishes[i] = &finish{Recall: r.order.Recall, Places: r.places + r.seen, Told: slices.Clone(r.tell)}
 	}
 	rs.mu.RUnlock()
 	if err := rs.write(ctx, recallFinished, finishes...); err != nil {
@@ -322,6 +346,15 @@ func (rs *recalls) end(ctx context.Context, batch []*recall, all []*found) error
 		}
 	}
 	return nil
+}
+
+// see notes how many places were found, of which another try finds what is left.
+func (rs *recalls) see(batch []*recall, all []*found) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for i, r := range batch {
+		r.seen = max(r.seen, len(all[i].places))
+	}
 }
 
 // orders are those that are carried out together, by what they are about.

@@ -193,7 +193,7 @@ func (r *fireSeat) settle(t *testing.T, f *fire) {
 		covered := false
 		for _, order := range r.orders {
 			keeps := order.Unless != stix.NoLevel && r.ceiling >= order.Unless
-			covered = covered || order.ID == o.ID && (order.Before == "" || stix.Instant(o.Version()) < order.Before || keeps)
+			covered = covered || order.ID == o.ID && (order.Before == "" || strings.TrimSuffix(stix.Instant(o.Version()), "Z") < strings.TrimSuffix(order.Before, "Z") || keeps)
 		}
 		if !covered {
 			t.Errorf("%s holds %s, which was recalled, and no order told it", r.name, o.ID)

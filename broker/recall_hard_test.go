@@ -16,12 +16,7 @@ func TestARecallThatCannotBeCarriedOutIsNotAnsweredAsDoneEvenWhenOrderedAgain(t 
 	sg := h.seat("sg/feed", policy.Both, stix.Green)
 	o, other := indicator(1, stix.Clear), indicator(2, stix.Green)
 	sg.submit(bundle(o, other), "region")
-	s, err := h.Stores().Stream(t.Context(), "CTI_REGION_CLEAR")
-	must(t, err)
-	cfg := s.CachedInfo().Config
-	cfg.DenyDelete = true // stands for whatever keeps the engine from erasing
-	_, err = h.Stores().UpdateStream(t.Context(), cfg)
-	must(t, err)
+	h.cannotErase("CTI_REGION_CLEAR")
 	for range 2 {
 		if _, err := h.Recall(t.Context(), sg.account, api.RecallRequest{ID: idOf(t, o), Reason: "a mistake"}); codeOf(err) != "unfinished" {
 			t.Errorf("the answer is %v", err)
@@ -135,4 +130,91 @@ func TestASeatTakesNothingAwayThatItMayNotKnow(t *testing.T) {
 	if got := h.read(sg.account, "asean-amber-strict", 10); len(got) != 1 {
 		t.Error("it was taken away")
 	}
+}
+
+// cannotErase stands for whatever keeps the engine from erasing.
+func (h *testHub) cannotErase(stream string) {
+	h.t.Helper()
+	s, err := h.Stores().Stream(h.t.Context(), stream)
+	must(h.t, err)
+	cfg := s.CachedInfo().Config
+	cfg.DenyDelete = true
+	_, err = h.Stores().UpdateStream(h.t.Context(), cfg)
+	must(h.t, err)
+}
+
+func TestAStricterVersionIsNotTakenWhileAnEarlierOneIsStillDelivered(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Both, stix.Amber)
+	my := h.seat("my/desk", policy.Subscriber, stix.Clear)
+	second := version(indicator(1, stix.Amber), "2026-02-02T00:00:00.000Z")
+	sg.submit(bundle(indicator(1, stix.Clear)), "asean")
+	h.cannotErase("CTI_ASEAN_CLEAR")
+	for range 3 {
+		if r := sg.submit(bundle(second), "asean"); r.Refused != 1 || r.Objects[0].Findings[0].Code != "unavailable" {
+			t.Errorf("a seat receives %d earlier ones, and it is told %+v", len(my.drain()["CTI_ASEAN_CLEAR"]), r.Objects)
+		}
+	}
+	// Nor is another order about it said to be carried out, or to have nothing to do.
+	_, err := h.Recall(t.Context(), sg.account, api.RecallRequest{ID: idOf(t, second), From: "asean", Reason: "a mistake"})
+	if codeOf(err) != "unfinished" {
+		t.Errorf("a recall is answered %v", err)
+	}
+}
+
+func TestWhoJoinsWhileARecallIsUnfinishedIsTold(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Both, stix.Amber)
+	us := h.seat("us/desk", policy.Subscriber, stix.Amber)
+	o := indicator(1, stix.Clear)
+	sg.submit(bundle(o), "asean")
+	h.cannotErase("CTI_ASEAN_CLEAR")
+	again := func() {
+		t.Helper()
+		if _, err := h.Recall(t.Context(), sg.account, api.RecallRequest{ID: idOf(t, o), Reason: "a mistake"}); codeOf(err) != "unfinished" {
+			t.Fatal(err)
+		}
+	}
+	again()
+	must(t, h.Join(t.Context(), "asean", "us", false))
+	if len(us.drain()["CTI_ASEAN_CLEAR"]) == 0 {
+		t.Fatal("it is gone: nothing is tested")
+	}
+	again()
+	if len(us.orders()) == 0 {
+		t.Error("us received it and is told of nothing")
+	}
+}
+
+func TestAnOrderIsSaidToStandWhenItIsOnDiskAndIsOneHoweverOftenItIsTried(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Both, stix.Amber)
+	o := indicator(1, stix.Green)
+	sg.submit(bundle(o, indicator(2, stix.Green)), "region")
+	s, err := h.Stores().Stream(t.Context(), "RECALLS")
+	must(t, err)
+	was := s.CachedInfo().Config
+	cfg := was
+	cfg.MaxMsgSize = 1 // stands for whatever keeps the store from writing
+	_, err = h.Stores().UpdateStream(t.Context(), cfg)
+	must(t, err)
+	recall := func() error {
+		_, err := h.Recall(t.Context(), sg.account, api.RecallRequest{ID: idOf(t, o), Reason: "a mistake"})
+		return err
+	}
+	for range 5 {
+		if code := codeOf(recall()); code != "unavailable" {
+			t.Errorf("the answer is %q", code)
+		}
+		if r := sg.submit(bundle(version(indicator(2, stix.Amber), "2026-02-02T00:00:00.000Z")), "asean"); r.Refused != 1 {
+			t.Errorf("a narrowing that cannot be written down: %+v", r)
+		}
+	}
+	_, err = h.Stores().UpdateStream(t.Context(), was)
+	must(t, err)
+	must(t, recall())
+	if n := len(ask[api.RecallStatuses](sg, api.SubjectRecallStatus, api.RecallStatusRequest{ID: idOf(t, o)}).Recalls); n != 1 {
+		t.Errorf("six tries are %d orders", n)
+	}
+	h.agrees()
 }

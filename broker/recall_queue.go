@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -99,28 +98,35 @@ func (rs *recalls) round(ctx context.Context, some []*ordering) {
 	defer rs.leave()
 	var narrowings, given []*ordering
 	for _, w := range some {
-		if w.order.By == byNarrowing {
-			narrowings = append(narrowings, w)
-		} else {
+		switch {
+		case w.order.By != byNarrowing && w.order.By != byNobody:
 			given = append(given, w)
+		case rs.finishName(ctx, w):
+			narrowings = append(narrowings, w)
 		}
 	}
-	orders, err := rs.storedOf(ctx, together(narrowings))
+	orders, of, err := rs.needed(ctx, narrowings)
 	if err != nil {
 		answer(narrowings, ordered{err: err})
 		narrowings, orders = nil, nil
 	}
+	narrowed := len(orders)
 	given = rs.ready(ctx, given)
 	for _, w := range given {
 		orders = append(orders, w.order)
 	}
-	if len(orders) == 0 {
-		answer(narrowings, ordered{})
-		return
+	var done []recall
+	var errs []error
+	if len(orders) > 0 {
+		done, errs = rs.begin(ctx, orders...)
 	}
-	done, errs := rs.begin(ctx, orders...)
-	narrowed := len(done) - len(given)
-	answer(narrowings, ordered{err: errors.Join(errs[:narrowed]...)})
+	for _, w := range narrowings {
+		var out ordered
+		if i, needed := of[w]; needed {
+			out.err = errs[i]
+		}
+		w.done <- out
+	}
 	for i, w := range given {
 		if err := errs[narrowed+i]; err != nil {
 			w.done <- ordered{err: err}
@@ -130,19 +136,53 @@ func (rs *recalls) round(ctx context.Context, some []*ordering) {
 	}
 }
 
-// storedOf are the orders that something is stored of: one that was carried out
-// meanwhile may have taken all of it.
-func (rs *recalls) storedOf(ctx context.Context, all []*order) (out []*order, err error) {
-	for _, o := range all {
-		found, err := rs.find(ctx, o)
-		if err != nil {
-			return nil, err
-		}
-		if len(found.places) > 0 {
-			out = append(out, o)
+// byNobody is what an ordering asks for that wants done what was ordered before, and
+// nothing else. It is never stored.
+const byNobody = ""
+
+// finishName carries out what was ordered before about the object of a narrowing, and
+// reports whether the narrowing goes on: it answers one that does not. What the
+// catalogue has forgotten may still be in a stream until then.
+func (rs *recalls) finishName(ctx context.Context, w *ordering) bool {
+	for _, r := range rs.unfinishedOf(w.order.name()) {
+		if err := rs.finishNow(ctx, r); err != nil {
+			w.done <- ordered{err: err}
+			return false
 		}
 	}
-	return out, nil
+	if w.order.By == byNobody {
+		w.done <- ordered{}
+		return false
+	}
+	return true
+}
+
+// needed are the orders that narrowings come to, and which of them each waits for:
+// none, if nothing is there of what it covers.
+func (rs *recalls) needed(ctx context.Context, narrowings []*ordering) (orders []*order, of map[*ordering]int, err error) {
+	of = map[*ordering]int{}
+	all, mine := merged(narrowings)
+	for i, o := range all {
+		there, err := rs.anything(ctx, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !there {
+			continue
+		}
+		for _, w := range mine[i] {
+			of[w] = len(orders)
+		}
+		orders = append(orders, o)
+	}
+	return orders, of, nil
+}
+
+// anything reports whether something is stored of what an order covers, or may be kept
+// by somebody: one that was carried out meanwhile may have taken all of it.
+func (rs *recalls) anything(ctx context.Context, o *order) (bool, error) {
+	found, err := rs.find(ctx, o)
+	return err == nil && len(found.places)+len(rs.keepers(o)) > 0, err
 }
 
 // ready are those that are to be carried out; it answers the others.
@@ -169,21 +209,24 @@ func (rs *recalls) ready(ctx context.Context, given []*ordering) []*ordering {
 	})
 }
 
-// lookAt tells whether anything is stored of what an order covers, and otherwise
-// the answer: that of an earlier order which says the same.
+// lookAt tells whether an order is to be carried out, and otherwise the answer: that
+// of an earlier order which says the same.
 func (rs *recalls) lookAt(ctx context.Context, w *ordering) (ordered, bool) {
 	if no := mayStillRecall(rs.h.Region(), w.account, w.order); no != nil {
 		return ordered{err: no}, false
 	}
-	stored, err := rs.storedOf(ctx, []*order{w.order})
-	if err != nil {
-		rs.h.log.Error("looking for what is recalled", "id", w.order.ID, "error", err)
-		return ordered{err: errCatalogue}, false
-	}
-	if len(stored) > 0 {
-		return ordered{}, true
-	}
 	before := rs.standing(w.order)
+	if before == nil || rs.isFinished(before) {
+		there, err := rs.anything(ctx, w.order)
+		if err != nil {
+			rs.h.log.Error("looking for what is recalled", "id", w.order.ID, "error", err)
+			return ordered{err: errCatalogue}, false
+		}
+		// What is not carried out yet may have it.
+		if there || before == nil && len(rs.unfinishedOf(w.order.name())) > 0 {
+			return ordered{}, true
+		}
+	}
 	if before == nil {
 		return ordered{err: errNoObject}, false
 	}
@@ -196,35 +239,35 @@ func (rs *recalls) lookAt(ctx context.Context, w *ordering) (ordered, bool) {
 	return ordered{recall: &c}, false
 }
 
-// together makes one order of narrowings about one object and level: the one of the
-// latest version, which covers what the others do.
-func together(some []*ordering) []*order {
+// merged makes one order of narrowings about one object and level: the one of the
+// latest version, which covers what the others do. of are those that each is for.
+func merged(some []*ordering) (out []*order, of [][]*ordering) {
 	type about struct {
 		name   name
 		unless stix.Level
 	}
-	latest := map[about]*order{}
-	var out []*order
+	at := map[about]int{}
 	for _, w := range some {
 		o, k := w.order, about{w.order.name(), w.order.Unless}
-		was := latest[k]
-		if was == nil {
+		i, known := at[k]
+		if !known {
 			c := *o
-			latest[k] = &c
-			out = append(out, &c)
+			at[k] = len(out)
+			out, of = append(out, &c), append(of, []*ordering{w})
 			continue
 		}
+		was := out[i]
+		of[i] = append(of[i], w)
 		if earlier(was.Before, o.Before) {
 			was.Before = o.Before
 		}
 		if earlier(was.Through, o.Through) {
 			was.Through = o.Through
 		}
-		for _, v := range o.Versions {
-			if !slices.Contains(was.Versions, v) {
-				was.Versions = append(was.Versions, v)
-			}
+		was.Taken = slices.Clone(was.Taken)
+		for _, v := range o.Taken {
+			was.Taken = together(was.Taken, v)
 		}
 	}
-	return out
+	return out, of
 }

@@ -76,12 +76,7 @@ func TestOneOrderThatFailsKeepsNoneFromItsAnswer(t *testing.T) {
 		objects = append(objects, indicator(n, stix.Green))
 	}
 	sg.submit(bundle(objects...), "region")
-	s, err := h.Stores().Stream(t.Context(), "CTI_REGION_CLEAR")
-	must(t, err)
-	cfg := s.CachedInfo().Config
-	cfg.DenyDelete = true // stands for whatever keeps the engine from erasing
-	_, err = h.Stores().UpdateStream(t.Context(), cfg)
-	must(t, err)
+	h.cannotErase("CTI_REGION_CLEAR")
 	var all sync.WaitGroup
 	for _, o := range objects {
 		id, want := idOf(t, o), ""
@@ -101,5 +96,20 @@ func TestOneOrderThatFailsKeepsNoneFromItsAnswer(t *testing.T) {
 	all.Wait()
 	if h.Ready() == nil {
 		t.Error("the hub says that it is ready")
+	}
+}
+
+func TestOneNarrowingThatFailsKeepsNoneFromItsAnswer(t *testing.T) {
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Both, stix.Amber)
+	objects, stricter := []string{indicator(1000, stix.Clear)}, []string{version(indicator(1000, stix.Green), "2026-02-02T00:00:00.000Z")}
+	for n := range 20 {
+		objects = append(objects, indicator(n, stix.Green))
+		stricter = append(stricter, version(indicator(n, stix.Amber), "2026-02-02T00:00:00.000Z"))
+	}
+	sg.submit(bundle(objects...), "asean")
+	h.cannotErase("CTI_ASEAN_CLEAR")
+	if r := sg.submit(bundle(stricter...), "asean"); r.Refused != 1 || r.Accepted != 20 {
+		t.Errorf("%d accepted, %d refused", r.Accepted, r.Refused)
 	}
 }

@@ -122,9 +122,10 @@ func (h *Hub) reconcileControls(ctx context.Context, r *policy.Region, stream st
 // is idempotent at the seats, and so may be given twice.
 func (rs *recalls) tellAll(ctx context.Context, batch []*recall) error {
 	type sending struct {
-		r   *recall
-		i   int
-		ack jetstream.PubAckFuture
+		r    *recall
+		i    int
+		last bool // of what this member is told
+		ack  jetstream.PubAckFuture
 	}
 	r := rs.h.Region()
 	ctx, done := context.WithTimeout(ctx, time.Minute)
@@ -134,6 +135,9 @@ func (rs *recalls) tellAll(ctx context.Context, batch []*recall) error {
 		for _, s := range sent {
 			select {
 			case ack := <-s.ack.Ok():
+				if !s.last {
+					continue
+				}
 				rs.mu.Lock()
 				s.r.tell[s.i].Sequence = ack.Sequence
 				rs.mu.Unlock()
@@ -151,11 +155,14 @@ func (rs *recalls) tellAll(ctx context.Context, batch []*recall) error {
 			if t.Sequence > 0 || r.Members[t.Member] == nil { // removed, and its seats with it
 				continue
 			}
-			ack, err := rs.tell(&rec.order, &t)
+			acks, err := rs.tell(&rec.order, &t)
 			if err != nil {
 				return fmt.Errorf("telling member %s: %w", t.Member, err)
 			}
-			if sent = append(sent, sending{rec, i, ack}); len(sent) == writesAtOnce {
+			for j, ack := range acks {
+				sent = append(sent, sending{rec, i, j == len(acks)-1, ack})
+			}
+			if len(sent) >= writesAtOnce {
 				if err := settle(); err != nil {
 					return err
 				}
@@ -166,22 +173,28 @@ func (rs *recalls) tellAll(ctx context.Context, batch []*recall) error {
 }
 
 // tell gives an order to a member. One that a version which is RED makes necessary
-// is told as recalls of the versions that it takes away; the last of them is waited
-// for, since a stream keeps the order.
-func (rs *recalls) tell(o *order, t *told) (ack jetstream.PubAckFuture, err error) {
+// is told as recalls of the versions that it takes away, and is told when all are.
+func (rs *recalls) tell(o *order, t *told) (acks []jetstream.PubAckFuture, err error) {
 	out := api.RecallOrder{Recall: o.Recall, Origin: o.Origin, ID: o.ID, Version: o.Version, Before: justAfter(o.Through), Audience: o.From,
 		Unless: o.Unless, Level: t.Level, Reason: o.Reason, At: o.At}
-	if len(o.Versions) == 0 {
-		return rs.publish(&out, t.Member, "")
+	if o.By != byNarrowing || o.Unless < stix.Red {
+		ack, err := rs.publish(&out, t.Member, "")
+		return []jetstream.PubAckFuture{ack}, err
 	}
 	out.Before, out.Unless = "", stix.NoLevel
-	for _, v := range o.Versions {
-		out.Version = v
-		if ack, err = rs.publish(&out, t.Member, " "+v); err != nil {
+	region := rs.h.Region()
+	for _, v := range o.Taken {
+		if !v.heldBy(region, *t, "") {
+			continue
+		}
+		out.Version = v.Version
+		ack, err := rs.publish(&out, t.Member, " "+v.Version)
+		if err != nil {
 			return nil, err
 		}
+		acks = append(acks, ack)
 	}
-	return ack, nil
+	return acks, nil
 }
 
 func (rs *recalls) publish(o *api.RecallOrder, member, about string) (jetstream.PubAckFuture, error) {
@@ -194,13 +207,14 @@ func (rs *recalls) publish(o *api.RecallOrder, member, about string) (jetstream.
 	return rs.h.js.PublishMsgAsync(msg, jetstream.WithExpectStream(policy.ControlName(member)), jetstream.WithMsgID(o.Recall+" "+o.Level.String()+about))
 }
 
-// justAfter is a version's instant and a millisecond more, "" of none.
+// justAfter is a version's instant and the least more, "" of none: it covers no version
+// that was stored after it.
 func justAfter(version string) string {
 	t, err := time.Parse(time.RFC3339Nano, version)
 	if err != nil {
 		return ""
 	}
-	return stix.Instant(t.Add(time.Millisecond).UTC().Format(time.RFC3339Nano))
+	return stix.Instant(t.Add(time.Nanosecond).UTC().Format(time.RFC3339Nano))
 }
 
 // RecallStatus tells how far the recalls of an object have come, to a seat of its

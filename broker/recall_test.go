@@ -226,7 +226,7 @@ func TestAStricterVersionTakesTheEarlierOnesAway(t *testing.T) {
 	}
 	for name, s := range map[string]*seat{"green": green, "amber": amber} {
 		o := s.orders()
-		if len(o) != 1 || o[0].Before != "2026-01-01T00:00:00.001Z" || o[0].Unless != stix.Amber || o[0].Level != stix.Green {
+		if len(o) != 1 || o[0].Before != "2026-01-01T00:00:00.000000001Z" || o[0].Unless != stix.Amber || o[0].Level != stix.Green {
 			t.Errorf("%s is told %+v", name, o)
 		}
 	}

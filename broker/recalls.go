@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/selat-hub/selat/broker/catalog"
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -46,12 +47,35 @@ type order struct {
 	// UpTo bounds what is recalled to the levels that whoever ordered it may know
 	// of.
 	UpTo stix.Level `json:"up_to"`
-	// Versions are those that a narrowing to RED takes away. Each is told as a
-	// recall of its own, so that nobody learns of a version that is RED.
-	Versions []string  `json:"versions,omitempty"`
-	Reason   string    `json:"reason"`
-	By       string    `json:"by"`
-	At       time.Time `json:"at"`
+	// Taken are the versions that a narrowing takes away, and where they were. One to
+	// RED is told as a recall of each, to those who may have received it, so that
+	// nobody learns of a version that is RED, nor of another's.
+	Taken  []taken   `json:"taken,omitempty"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// taken is a version that a narrowing takes away.
+type taken struct {
+	Version string  `json:"version"`
+	Places  []place `json:"places"`
+}
+
+// place is where a version was.
+type place struct {
+	Audience string     `json:"audience"`
+	Level    stix.Level `json:"tlp"`
+	Sequence uint64     `json:"sequence"`
+}
+
+// heldBy reports whether a member may have received a version at a level, from an
+// audience or, if that is empty, any.
+func (t *taken) heldBy(r *policy.Region, who told, audience string) bool {
+	return slices.ContainsFunc(t.Places, func(p place) bool {
+		return p.Level == who.Level && (audience == "" || audience == p.Audience) &&
+			slices.Contains(r.Holders(policy.Stream{Audience: p.Audience, Level: p.Level}, p.Sequence), who.Member)
+	})
 }
 
 func (o *order) name() name { return name{o.Origin, o.ID} }
@@ -104,6 +128,7 @@ type recall struct {
 	messages map[messageAt]bool // planned, and to be gone when it is finished
 	tell     []told
 	places   int
+	seen     int // places that were found since it was last finished
 	finished bool
 	settled  bool // every seat that was told has acknowledged it
 }
@@ -231,7 +256,7 @@ func (rs *recalls) add(r *recall) {
 func (rs *recalls) planned(r *recall, p *plan) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	r.finished = false
+	r.finished, r.settled = false, false
 	if r.messages == nil {
 		r.messages = map[messageAt]bool{}
 	}
@@ -252,7 +277,7 @@ func (rs *recalls) finished(r *recall, f *finish) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r.finished, r.tell, r.messages = true, f.Told, nil
-	r.places = f.Places
+	r.places, r.seen = f.Places, 0
 }
 
 // covering returns an order that takes a version of an object away from an
@@ -336,7 +361,9 @@ func (rs *recalls) check() error {
 // tried again.
 func (rs *recalls) resume(ctx context.Context) {
 	if err := rs.carryOutAll(ctx); err != nil {
-		rs.unfinished(err, len(rs.all))
+		rs.fail(err)
+		rs.look()
+		rs.h.log.Error("recalls are not carried out yet; trying again until they are", "error", err)
 	}
 }
 
