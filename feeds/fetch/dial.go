@@ -105,7 +105,7 @@ func (d *dialer) allow(address, to string) error {
 	defer d.mu.Unlock()
 	switch public := d.public(at.Addr()); {
 	case d.proxies[address]:
-	case address == d.base:
+	case address == d.base && !(*d.outside && !public):
 		*d.inside, *d.outside = *d.inside || !public, *d.outside || public
 	case !public && (!*d.inside || *d.outside):
 		return errInside

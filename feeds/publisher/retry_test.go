@@ -98,3 +98,21 @@ func TestARunningDaemonIsToldToTryAgainWhatWasRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestALetterWithoutItsObjectKeepsNoOtherFromBeingSentAgain(t *testing.T) {
+	hub := &moody{acceptor: newAcceptor()}
+	hub.refuses.Store(true)
+	p := sender(t, hub, item(1), item(2))
+	var sent Sent
+	must(t, p.drain(t.Context(), p.config.Feeds["f"], &sent))
+	dead, err := p.DeadLetters()
+	if err != nil || len(dead) != 2 {
+		t.Fatalf("%d are set aside, %v", len(dead), err)
+	}
+	must(t, os.Remove(dead[0].File))
+	n, err := p.Retry("")
+	waits, _, depth := p.store.Depth("f")
+	if err != nil || depth != nil || n != 1 || waits != 1 {
+		t.Errorf("%d are sent again, %d wait: %v, %v", n, waits, err, depth)
+	}
+}

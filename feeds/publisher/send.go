@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -252,13 +253,19 @@ func (p *Publisher) Retry(id string) (n int, err error) {
 			continue
 		}
 		raw, err := os.ReadFile(d.File)
+		if errors.Is(err, fs.ErrNotExist) { // a person took it, and the receipt tells of it still
+			p.log.Warn("an object that was set aside is not there to be sent again", "feed", d.Feed, "id", d.ID, "receipt", d.File)
+			continue
+		}
 		if err != nil {
 			return n, err
 		}
 		if err := p.store.Put(d.Feed, d.ID, d.Version, raw); err != nil {
 			return n, err
 		}
-		if err := errors.Join(os.Remove(d.File), os.Remove(strings.TrimSuffix(d.File, ".json")+receiptSuffix)); err != nil {
+		// The receipt goes first: what is left of a crash in between is a file that
+		// names nothing, beside an object that is sent again.
+		if err := errors.Join(os.Remove(strings.TrimSuffix(d.File, ".json")+receiptSuffix), os.Remove(d.File)); err != nil {
 			return n, err
 		}
 		n++
