@@ -26,7 +26,7 @@ func TestNobodyReceivesWhatWasRecalledWhateverElseHappens(t *testing.T) {
 		rounds = 4
 	}
 	h := newTestHub(t, func(c *broker.Config) { c.Limits.SubmissionsPerSecond = 0 })
-	f := &fire{h: h, gone: map[string]time.Time{}}
+	f := &fire{h: h, gone: map[string]time.Time{}, whole: map[string]bool{}}
 	publishers := []*seat{h.seat("sg/feed", policy.Both, stix.Red), h.seat("us/feed", policy.Both, stix.Red), h.seat("th/feed", policy.Both, stix.Red)}
 	var readers []*fireSeat
 	for i, name := range []string{"my/a", "my/b", "vn/a", "us/a", "ph/a", "id/a"} {
@@ -66,6 +66,7 @@ type fire struct {
 
 	mu    sync.Mutex
 	gone  map[string]time.Time // by bytes: when the answer was there that it is recalled
+	whole map[string]bool      // by bytes: it is, whoever may hold the stricter level
 	wrong []string
 }
 
@@ -112,10 +113,21 @@ func (f *fire) publish(t *testing.T, s *seat, who, rounds int) {
 				f.recalled(time.Now(), o)
 			case 1:
 				stricter := version(strings.Replace(o, marks[level], marks[level+1], 1), "2026-02-01T00:00:00.000Z")
-				if r := s.submit(bundle(stricter), "asean-us"); r.Accepted != 1 {
+				audience := "asean-us"
+				if who != 1 && rand.IntN(2) == 0 {
+					audience = "asean" // where one of the readers has no place
+				}
+				if r := s.submit(bundle(stricter), audience); r.Accepted != 1 {
 					t.Errorf("narrowing: %+v", r)
 				}
 				f.recalled(time.Now(), o)
+				if rand.IntN(2) == 0 {
+					ask[api.Recalled](s, api.SubjectRecall, api.RecallRequest{ID: idOf(t, o), Reason: "fire"})
+					f.recalled(time.Now(), stricter)
+					f.mu.Lock()
+					f.whole[o] = true
+					f.mu.Unlock()
+				}
 			case 2:
 				if r := s.submit(bundle(strings.Replace(version(o, "2026-02-01T00:00:00.000Z"), `,"name"`, `,"revoked":true,"name"`, 1)), to[level]); r.Accepted != 1 {
 					t.Errorf("revoking: %+v", r)
@@ -192,6 +204,9 @@ func (r *fireSeat) settle(t *testing.T, f *fire) {
 		}
 		covered := false
 		for _, order := range r.orders {
+			if order.Before != "" && f.whole[bytes] {
+				continue
+			}
 			keeps := order.Unless != stix.NoLevel && r.ceiling >= order.Unless
 			covered = covered || order.ID == o.ID && (order.Before == "" || strings.TrimSuffix(stix.Instant(o.Version()), "Z") < strings.TrimSuffix(order.Before, "Z") || keeps)
 		}
