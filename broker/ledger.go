@@ -266,6 +266,9 @@ func (h *Hub) decide(e *entry) {
 	var before *order
 	if err == nil && no == nil && len(stored.Places) == 0 {
 		before, no, err = h.narrowing(e, lineage)
+		if before == nil && len(h.recalls.unfinishedOf(e.name())) > 0 {
+			before = &order{Origin: e.key.Origin, ID: e.key.ID, By: byNobody}
+		}
 	}
 	if err != nil {
 		h.log.Error("reading the index", "id", e.key.ID, "error", err)
@@ -275,9 +278,6 @@ func (h *Hub) decide(e *entry) {
 	if no != nil {
 		e.refuseLines(h, *no)
 		return
-	}
-	if before == nil && len(h.recalls.unfinishedOf(e.name())) > 0 {
-		before = &order{Origin: e.key.Origin, ID: e.key.ID, By: byNobody}
 	}
 	if before == nil {
 		h.place(e, stored)
