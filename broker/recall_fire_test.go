@@ -21,7 +21,7 @@ import (
 // come back. Whatever a seat asked for after a recall was answered must be without
 // the object; and what it holds at the end, its orders carried out, it may hold.
 func TestNobodyReceivesWhatWasRecalledWhateverElseHappens(t *testing.T) {
-	rounds := 8
+	rounds := 6
 	if testing.Short() {
 		rounds = 4
 	}
