@@ -75,7 +75,7 @@ func (r *reader) order(msg jetstream.Msg) (finished, error) {
 	s.touch()
 	if !s.orders.isDone(k) {
 		tell := s.opts.OnRecall
-		if k.Kept {
+		if s.orders.leaves(k) {
 			tell = s.opts.OnNarrowed
 		}
 		if tell != nil {

@@ -53,7 +53,9 @@ type SubscribeOptions struct {
 	OnRecall func(ctx context.Context, o api.RecallOrder) error
 	// OnNarrowed is told, as OnRecall is, of orders that leave this seat what it
 	// has: later versions than those covered stand under the stricter level Unless.
-	// The hub has the covered ones no more and gives them to nobody.
+	// The hub has the covered ones no more and gives them to nobody. One that comes
+	// after something was recalled of its object, though it was given before, is for
+	// OnRecall: had it come in time, the recall would have taken what it left.
 	OnNarrowed func(ctx context.Context, o api.RecallOrder) error
 	// Forgotten, when set, is called before orders are acknowledged that OnRecall and
 	// OnNarrowed took, once for many: what they only noted is to be carried out by

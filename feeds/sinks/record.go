@@ -30,6 +30,8 @@ type Held struct {
 	// that one's level, and counts until that one comes or anything is recalled of
 	// the object.
 	Narrowed bool `json:"narrowed,omitempty"`
+	// NarrowedAt is when that was ordered, the first time.
+	NarrowedAt time.Time `json:"narrowed_at,omitzero"`
 	// Confidence is the object's own, nil where it has none.
 	Confidence *int `json:"confidence,omitempty"`
 	// Stripped says that it ended, and its bytes are not kept any more (strip.go).
