@@ -14,6 +14,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/feeds/sinks"
 	"github.com/selat-hub/selat/stix"
 )
@@ -77,6 +78,16 @@ func TestAStateIsComparedWithWhatTheHubListsForItsSeat(t *testing.T) {
 	if v, one := s.verified("asean", stix.Green); !v.Equal() || v.NotOpen != 6 || one.Hub != 0 {
 		t.Errorf("after leaving: %+v", v)
 	}
+}
+
+func TestWhatWasNarrowedAndIsKeptIsCountedSo(t *testing.T) {
+	s := newSite(t, listConfig)
+	s.seat = s.connect("us/desk", policy.Subscriber, stix.Amber) // us is not of asean
+	s.publish("region", indicator(1, 1, stix.Green))
+	s.once()
+	s.publish("asean", indicator(1, 2, stix.Amber))
+	s.once()
+	s.stands("its stricter version never comes", "region", stix.Green, true, sinks.VerifiedStream{Held: 1, Kept: 1})
 }
 
 func TestWhatTheStateLostIsMissingUntilItIsRepaired(t *testing.T) {
