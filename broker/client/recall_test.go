@@ -133,7 +133,7 @@ func TestASeatThatWasAwayHasTheOrderAndNeverTheObjectAlone(t *testing.T) {
 		t.Error("it received what was recalled")
 	}
 	had = len(got.all())
-	run(client.SubscribeOptions{Replay: client.Start{All: true}})
+	run(client.SubscribeOptions{Replay: []client.Start{{All: true}}})
 	again := got.all()[had:]
 	slices.Sort(again)
 	if want := []string{"object " + indicatorID(2), "object " + indicatorID(3), "object " + indicatorID(5)}; !slices.Equal(again, want) {

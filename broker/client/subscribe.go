@@ -34,8 +34,10 @@ type SubscribeOptions struct {
 	// Since is where to begin at the very first start of this state. Streams
 	// this seat has already read go on where it stopped.
 	Since Start
-	// Replay forgets what was handled and goes back (or forward) to there.
-	Replay Start
+	// Replay forgets what was handled and goes back (or forward) to these. One that
+	// the hub refuses, or of a stream that the seat does not read, is logged and passed
+	// over; Subscribe ends with ErrNotReplayed if none is left.
+	Replay []Start
 	// EveryPlace hands over an object once for each audience it came through,
 	// instead of once. Who keeps objects needs it to know, when one is recalled
 	// from one audience, whether it is held through another.

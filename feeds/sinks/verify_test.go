@@ -135,6 +135,22 @@ func TestWhatTheStateLostIsMissingUntilItIsRepaired(t *testing.T) {
 	must(t, d.Close())
 }
 
+func TestARepairOfWhatTheSeatMayNotReadAnyMoreEndsNoDaemon(t *testing.T) {
+	s := newSite(t, listConfig)
+	s.publish("asean", indicator(1, 1, stix.Amber))
+	s.once()
+	must(t, os.RemoveAll(filepath.Join(s.dir, "sinks-state", "objects")))
+	s.with(func(d *sinks.Daemon) {
+		v, err := d.Verify(t.Context(), s.seat)
+		must(t, err)
+		if len(v.Gaps()) != 1 {
+			t.Errorf("%+v", v)
+		}
+		must(t, s.Leave(t.Context(), "asean", "my"))
+		must(t, d.Repair(t.Context(), s.seat, v, idle))
+	})
+}
+
 func held(v *sinks.Verified) (n int) {
 	for _, s := range v.Streams {
 		n += s.Held
