@@ -3,6 +3,7 @@ package sinks_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -149,6 +150,31 @@ func TestARepairOfWhatTheSeatMayNotReadAnyMoreEndsNoDaemon(t *testing.T) {
 		must(t, s.Leave(t.Context(), "asean", "my"))
 		must(t, d.Repair(t.Context(), s.seat, v, idle))
 	})
+}
+
+func TestARepairWritesEveryFileThoughAConsumerCannotForget(t *testing.T) {
+	s := newSite(t, `sinks:
+  deaf: {format: list, path: deaf.txt, exposure: community, reload: ['false']}
+  good: {format: list, path: domains.txt, exposure: community}
+`)
+	s.publish("asean", indicator(1, 1, stix.Green), indicator(2, 1, stix.Green))
+	s.with(func(d *sinks.Daemon) {
+		if err := d.Once(t.Context(), s.seat, idle, false); err == nil {
+			t.Error("a consumer that cannot load is not told of")
+		}
+	})
+	s.recall(api.RecallRequest{ID: id(1)})
+	good := filepath.Join(s.dir, "domains.txt")
+	s.with(func(d *sinks.Daemon) {
+		must(t, os.Remove(good))
+		err := d.Repair(t.Context(), s.seat, &sinks.Verified{}, idle)
+		if err == nil || errors.Is(err, client.ErrNotForgotten) || !strings.Contains(err.Error(), "deaf") {
+			t.Errorf("%v", err)
+		}
+	})
+	if got := linesIn(t, good); len(got) != 1 || got[0] != "o2v1.example" {
+		t.Errorf("the other file has %v", got)
+	}
 }
 
 func held(v *sinks.Verified) (n int) {
