@@ -15,7 +15,8 @@ import (
 // Orders come for each level at which the member may hold the object, and each is
 // about that level alone: a seat that recalls what is below RED leaves RED where
 // it is. A narrowing covers the versions before Before, whose seats ask Keeps
-// first.
+// first; under whichever level it was told, it is about all below Unless, as it is
+// for the hub.
 func Covers(o *api.RecallOrder, d *Delivery) bool {
 	if o.Origin != d.Origin || o.ID != d.ID {
 		return false
@@ -23,7 +24,12 @@ func Covers(o *api.RecallOrder, d *Delivery) bool {
 	if o.Audience != "" && o.Audience != d.Audience {
 		return false
 	}
-	if o.Level != stix.NoLevel && o.Level != d.Level {
+	switch {
+	case narrows(o):
+		if d.Level >= o.Unless {
+			return false
+		}
+	case o.Level != stix.NoLevel && o.Level != d.Level:
 		return false
 	}
 	switch {
@@ -39,6 +45,9 @@ func Covers(o *api.RecallOrder, d *Delivery) bool {
 
 // instant spells a version so that spellings are in the order of time.
 func instant(version string) string { return strings.TrimSuffix(stix.Instant(version), "Z") }
+
+// narrows reports whether an order is a narrowing.
+func narrows(o *api.RecallOrder) bool { return o.Before != "" && o.Unless != stix.NoLevel }
 
 // Keeps reports whether an order leaves this seat what it has: it is a narrowing,
 // and the seat may hold the stricter level. What became RED is kept by no seat

@@ -33,6 +33,12 @@ func TestAnOrderCoversWhatItNamesAndNothingElse(t *testing.T) {
 		{"what is before itself", order(func(o *api.RecallOrder) { o.Before = d.Version }), &d, false},
 		{"its bytes, without a version", order(func(o *api.RecallOrder) { o.Version = bare.Hash() }), &bare, true},
 		{"other bytes, without a version", order(func(o *api.RecallOrder) { o.Version = "00" }), &bare, false},
+		{"what is narrowed, told under another level", order(func(o *api.RecallOrder) {
+			o.Before, o.Level, o.Unless = "2026-01-02T00:00:00.000Z", stix.Clear, stix.Amber
+		}), &d, true},
+		{"what has the level already", order(func(o *api.RecallOrder) {
+			o.Before, o.Level, o.Unless = "2026-01-02T00:00:00.000Z", stix.Clear, stix.Green
+		}), &d, false},
 		{"earlier versions of what has none", order(func(o *api.RecallOrder) { o.Before = d.Version }), &bare, false},
 	} {
 		if Covers(c.order, c.of) != c.want {

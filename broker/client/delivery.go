@@ -31,6 +31,9 @@ type Delivery struct {
 	// Unmarked says that the object carries no TLP marking and travels under
 	// Level because its submission or its member said so.
 	Unmarked bool
+	// Supporting says that the object carries no intelligence of its own and travels
+	// with those that refer to it.
+	Supporting bool
 	// Stream, Sequence and Index are its address: the message that it was stored
 	// in, and the position in it from 0. They stay when neighbours are erased.
 	Stream   string
@@ -78,8 +81,9 @@ func open(access *api.StreamAccess, msg jetstream.Msg) ([]Delivery, error) {
 		out[i] = Delivery{
 			Object: o.Raw, ID: o.ID, Type: o.Type, Version: o.Version(), SHA256: o.Hash(),
 			Origin: origin(h, msg.Subject()), Audience: access.Audience, Level: access.Level,
-			Unmarked: h.Get(api.HeaderUnmarkedLevel) != "",
-			Stream:   access.Name, Sequence: first, Index: indexes[i],
+			Unmarked:   h.Get(api.HeaderUnmarkedLevel) != "",
+			Supporting: h.Get(api.HeaderSupporting) != "",
+			Stream:     access.Name, Sequence: first, Index: indexes[i],
 			Added:       added.Add(time.Duration(indexes[i]) * time.Microsecond),
 			Redelivered: meta.NumDelivered > 1,
 		}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -142,6 +143,19 @@ func (os *orders) isDone(k *known) bool {
 	os.mu.Lock()
 	defer os.mu.Unlock()
 	return k.Done
+}
+
+// leaves reports whether an order leaves the seat what it has: it is kept, and
+// nothing was recalled of the object after it was given, as far as is known by now. A
+// recall takes with it what an earlier narrowing had left, and so that narrowing
+// leaves nothing when it comes after the recall. Later narrowings take nothing from
+// it: what both cover has the stricter of their levels, in whatever sequence they come.
+func (os *orders) leaves(k *known) bool {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	return k.Kept && !slices.ContainsFunc(os.about[about{k.Order.Origin, k.Order.ID}], func(other *known) bool {
+		return !narrows(&other.Order) && other.Order.At.After(k.Order.At)
+	})
 }
 
 // covers reports whether an order that has arrived takes an object away. What the

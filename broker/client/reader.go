@@ -127,7 +127,6 @@ func (r *reader) receive(msg jetstream.Msg) {
 		return
 	}
 	s.hold(msg)
-	defer s.touch()
 	take := r.objects
 	if r.access.orders {
 		take = r.order
@@ -141,6 +140,7 @@ func (r *reader) receive(msg jetstream.Msg) {
 
 // unreadable is never taken for handled: it comes again until someone mends it.
 func (r *reader) unreadable(msg jetstream.Msg, err error) finished {
+	r.sub.touch()
 	r.sub.log.Error("a message cannot be read", "error", err)
 	return finished{msg: msg, delay: retryMax}
 }
@@ -154,6 +154,7 @@ func (r *reader) objects(msg jetstream.Msg) (finished, error) {
 	r.sub.turn.Lock()
 	defer r.sub.turn.Unlock()
 	r.sub.touch()
+	defer r.sub.touch()
 	return r.handle(msg, deliveries)
 }
 

@@ -72,10 +72,13 @@ func (r *reader) order(msg jetstream.Msg) (finished, error) {
 	s.log.Debug(orderArrived, "recall", o.Recall, "origin", o.Origin, "id", o.ID, "kept", k.Kept)
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	s.touch()
+	// What was taken and is not forgotten everywhere yet comes again and again: that is
+	// nothing new.
 	if !s.orders.isDone(k) {
+		s.touch()
+		defer s.touch()
 		tell := s.opts.OnRecall
-		if k.Kept {
+		if s.orders.leaves(k) {
 			tell = s.opts.OnNarrowed
 		}
 		if tell != nil {

@@ -133,7 +133,7 @@ func TestASeatThatWasAwayHasTheOrderAndNeverTheObjectAlone(t *testing.T) {
 		t.Error("it received what was recalled")
 	}
 	had = len(got.all())
-	run(client.SubscribeOptions{Replay: client.Start{All: true}})
+	run(client.SubscribeOptions{Replay: []client.Start{{All: true}}})
 	again := got.all()[had:]
 	slices.Sort(again)
 	if want := []string{"object " + indicatorID(2), "object " + indicatorID(3), "object " + indicatorID(5)}; !slices.Equal(again, want) {
@@ -243,6 +243,31 @@ func TestANarrowingTakesTheEarlierVersionsOnlyFromWhoMayNotHoldTheStricterLevel(
 	}
 	if got := run(amber); !slices.Equal(got, []string{"narrowed " + indicatorID(1), "object " + indicatorID(1)}) {
 		t.Errorf("a seat of AMBER received %v", got)
+	}
+}
+
+// What was in hand when a process died comes again after 30 s, and what was given
+// meanwhile comes at once: here the handler failed, and it comes again after one.
+func TestANarrowingThatComesAfterARecallBringsNothingBack(t *testing.T) {
+	h := newHub(t)
+	sg := connect(t, h.creds("sg/feed", policy.Both, stix.Amber))
+	my := connect(t, h.creds("my/desk", policy.Subscriber, stix.Amber))
+	publish(t, sg, "asean", indicator(1, stix.Green))
+	got := newEvents()
+	o := client.SubscribeOptions{StateDir: t.TempDir(), OnRecall: got.recall, Idle: 200 * time.Millisecond}
+	must(t, my.Subscribe(t.Context(), got.object, o))
+	publish(t, sg, "asean", later(indicator(1, stix.Amber)))
+	o.OnNarrowed = func(_ context.Context, o api.RecallOrder) error {
+		if got.note("narrowed " + o.ID); len(got.all()) > 2 {
+			return nil
+		}
+		recall(t, sg, o.ID)
+		return errors.New("it died")
+	}
+	must(t, my.Subscribe(t.Context(), got.object, o))
+	narrowed, recalled := "narrowed "+indicatorID(1), "recall "+indicatorID(1)
+	if want := []string{"object " + indicatorID(1), narrowed, recalled, recalled}; !slices.Equal(got.all(), want) {
+		t.Errorf("it received %v, want %v: the recall, and then the narrowing as one", got.all(), want)
 	}
 }
 

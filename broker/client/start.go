@@ -90,19 +90,8 @@ func (s *subscription) position(ctx context.Context, streams []api.StreamAccess)
 		return err
 	}
 	switch o := &s.opts; {
-	case !o.Replay.IsZero():
-		r, err := o.Replay.request(streams)
-		if err != nil {
-			return err
-		}
-		// First forget, then go back. A crash in between misses nothing, but may
-		// repeat: messages handled and not yet acknowledged, and copies through
-		// other audiences, are no longer recognised. In the other order a crash
-		// would make the replay pass over everything as handled already.
-		if err := s.seen.forget(); err != nil {
-			return err
-		}
-		if err := s.replay(ctx, r); err != nil {
+	case len(o.Replay) > 0:
+		if err := s.replays(ctx, streams); err != nil {
 			return err
 		}
 	case !o.Since.IsZero() && !begun:
@@ -114,6 +103,51 @@ func (s *subscription) position(ctx context.Context, streams []api.StreamAccess)
 		return nil
 	}
 	return s.seen.begin()
+}
+
+// ErrNotReplayed ends a Subscribe that can go back to none of its Replay.
+var ErrNotReplayed = errors.New("nothing is sent again")
+
+// replays forgets what was handled and goes back.
+//
+// First forget, then go back. A crash in between misses nothing, but may repeat:
+// messages handled and not yet acknowledged, and copies through other audiences, are
+// no longer recognised. In the other order a crash would make the replay pass over
+// everything as handled already.
+func (s *subscription) replays(ctx context.Context, streams []api.StreamAccess) error {
+	var requests []api.ReplayRequest
+	var failed []error
+	for _, start := range s.opts.Replay {
+		if r, err := start.request(streams); err != nil {
+			failed = append(failed, err)
+		} else {
+			requests = append(requests, r)
+		}
+	}
+	if len(requests) > 0 {
+		if err := s.seen.forget(); err != nil {
+			return err
+		}
+	}
+	gone := false
+	for _, r := range requests {
+		err := s.replay(ctx, r)
+		if refused := (*api.Error)(nil); errors.As(err, &refused) {
+			failed = append(failed, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		gone = true
+	}
+	if !gone {
+		return fmt.Errorf("%w: %w", ErrNotReplayed, errors.Join(failed...))
+	}
+	for _, err := range failed {
+		s.log.Warn("a part is not sent again", "error", err)
+	}
+	return nil
 }
 
 // skip moves durables that have delivered nothing yet forward to Since. One

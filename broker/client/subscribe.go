@@ -34,8 +34,10 @@ type SubscribeOptions struct {
 	// Since is where to begin at the very first start of this state. Streams
 	// this seat has already read go on where it stopped.
 	Since Start
-	// Replay forgets what was handled and goes back (or forward) to there.
-	Replay Start
+	// Replay forgets what was handled and goes back (or forward) to these. One that
+	// the hub refuses, or of a stream that the seat does not read, is logged and passed
+	// over; Subscribe ends with ErrNotReplayed if none is left.
+	Replay []Start
 	// EveryPlace hands over an object once for each audience it came through,
 	// instead of once. Who keeps objects needs it to know, when one is recalled
 	// from one audience, whether it is held through another.
@@ -53,7 +55,9 @@ type SubscribeOptions struct {
 	OnRecall func(ctx context.Context, o api.RecallOrder) error
 	// OnNarrowed is told, as OnRecall is, of orders that leave this seat what it
 	// has: later versions than those covered stand under the stricter level Unless.
-	// The hub has the covered ones no more and gives them to nobody.
+	// The hub has the covered ones no more and gives them to nobody. One that comes
+	// after something was recalled of its object, though it was given before, is for
+	// OnRecall: had it come in time, the recall would have taken what it left.
 	OnNarrowed func(ctx context.Context, o api.RecallOrder) error
 	// Forgotten, when set, is called before orders are acknowledged that OnRecall and
 	// OnNarrowed took, once for many: what they only noted is to be carried out by

@@ -110,7 +110,7 @@ func TestAnObjectInTwoAudiencesComesOnceUnlessEachPlaceIsWanted(t *testing.T) {
 	}{{false, 1}, {true, 2}} {
 		box := newInbox()
 		must(t, connect(t, creds).Subscribe(t.Context(), box.handle, client.SubscribeOptions{
-			StateDir: t.TempDir(), EveryPlace: c.every, Replay: client.Start{All: true}, Idle: 200 * time.Millisecond}))
+			StateDir: t.TempDir(), EveryPlace: c.every, Replay: []client.Start{{All: true}}, Idle: 200 * time.Millisecond}))
 		if n := len(box.all()); n != c.want {
 			t.Errorf("every place %v: %d deliveries, want %d", c.every, n, c.want)
 		}
@@ -164,11 +164,46 @@ func TestSinceHoldsOnlyAtTheFirstStart(t *testing.T) {
 	if got := run(client.SubscribeOptions{Since: client.Start{All: true}}); !slices.Equal(got, []string{indicatorID(3)}) {
 		t.Errorf("the second start received %v, want only what is new", got)
 	}
-	if got := run(client.SubscribeOptions{Replay: client.Start{All: true}}); !slices.Equal(got, []string{indicatorID(1), indicatorID(2), indicatorID(3)}) {
+	if got := run(client.SubscribeOptions{Replay: []client.Start{{All: true}}}); !slices.Equal(got, []string{indicatorID(1), indicatorID(2), indicatorID(3)}) {
 		t.Errorf("a replay received %v, want everything", got)
 	}
-	if got := run(client.SubscribeOptions{Replay: client.Start{Stream: r.Objects[0].Stream, Sequence: r.Objects[0].Sequence}}); !slices.Equal(got, []string{indicatorID(2), indicatorID(3)}) {
+	if got := run(client.SubscribeOptions{Replay: []client.Start{{Stream: r.Objects[0].Stream, Sequence: r.Objects[0].Sequence}}}); !slices.Equal(got, []string{indicatorID(2), indicatorID(3)}) {
 		t.Errorf("a replay from the second object received %v", got)
+	}
+}
+
+func TestAReplayPassesOverWhatItCannotGoBackTo(t *testing.T) {
+	h := newHub(t)
+	sg := connect(t, h.creds("sg/feed", policy.Both, stix.Green))
+	my := connect(t, h.creds("my/feed", policy.Subscriber, stix.Amber))
+	green := publish(t, sg, "asean", indicator(1, stix.Green)).Objects[0].Stream
+	clear := publish(t, sg, "asean", indicator(2, stix.Clear)).Objects[0].Stream
+	state := t.TempDir()
+	run := func(o client.SubscribeOptions) ([]string, error) {
+		box := newInbox()
+		o.StateDir, o.Idle = state, 200*time.Millisecond
+		err := my.Subscribe(t.Context(), box.handle, o)
+		return slices.Sorted(slices.Values(box.ids())), err
+	}
+	all := []string{indicatorID(1), indicatorID(2)}
+	if got, err := run(client.SubscribeOptions{}); err != nil || !slices.Equal(got, all) {
+		t.Errorf("at first it received %v (%v)", got, err)
+	}
+	lost := client.Start{Stream: "CTI_LOST_GREEN", Sequence: 1}
+	for name, replay := range map[string][]client.Start{
+		"all of them": {{Stream: green, Sequence: 1}, {Stream: clear, Sequence: 1}},
+		"one between": {{Stream: green, Sequence: 1}, lost, {Stream: clear, Sequence: 1}},
+		"the last":    {{Stream: green, Sequence: 1}, {Stream: clear, Sequence: 1}, lost},
+	} {
+		if got, err := run(client.SubscribeOptions{Replay: replay}); err != nil || !slices.Equal(got, all) {
+			t.Errorf("%s: it received %v (%v)", name, got, err)
+		}
+	}
+	if got, err := run(client.SubscribeOptions{Replay: []client.Start{lost}}); !errors.Is(err, client.ErrNotReplayed) || len(got) > 0 {
+		t.Errorf("with nothing to go back to it received %v (%v)", got, err)
+	}
+	if got, err := run(client.SubscribeOptions{}); err != nil || len(got) > 0 {
+		t.Errorf("and then %v (%v)", got, err)
 	}
 }
 

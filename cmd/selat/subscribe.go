@@ -98,16 +98,20 @@ out is not kept for later.`,
 func subscribe(cmd *cobra.Command, o *subscribeOptions) error {
 	options := client.SubscribeOptions{Types: o.types, Origins: o.origins, EveryPlace: o.allPlaces, Idle: o.idle}
 	var err error
+	var replay client.Start
 	for _, s := range []struct {
 		text string
 		to   *client.Start
-	}{{o.since, &options.Since}, {o.replay, &options.Replay}} {
+	}{{o.since, &options.Since}, {o.replay, &replay}} {
 		if s.text == "" {
 			continue
 		}
 		if *s.to, err = client.ParseStart(s.text, time.Now()); err != nil {
 			return usage(cmd, err)
 		}
+	}
+	if !replay.IsZero() {
+		options.Replay = []client.Start{replay}
 	}
 	if o.count < 0 || o.idle < 0 {
 		return usage(cmd, errors.New("--count and --idle count forward"))

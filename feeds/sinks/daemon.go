@@ -238,8 +238,8 @@ func (d *Daemon) writeAll(ctx context.Context, accept bool, names ...string) err
 	return errors.Join(errs...)
 }
 
-// receive hands what comes to the state. again is where to go back to first, of
-// streams that it names.
+// receive hands what comes to the state. again is where to go back to first, as far as
+// the seat still may.
 func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Duration, again []client.Start) error {
 	options := client.SubscribeOptions{
 		StateDir: filepath.Join(d.config.State, "seen"), EveryPlace: true, Idle: idle, Flush: d.state.Flush,
@@ -251,28 +251,24 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 			}
 			return err
 		},
-		Forgotten:  d.forgotten,
+		Forgotten: d.forgotten, Replay: again,
 		OnNarrowed: func(_ context.Context, o api.RecallOrder) error { return d.state.Narrow(&o, d.now()) },
 	}
 	var err error
 	if options.Since, err = d.state.begin(d.config.Since, d.now()); err != nil {
 		return err
 	}
-	for i, start := range again {
-		if options.Replay = start; i == len(again)-1 {
-			break // Subscribe forgets what was handled, and goes back itself
-		}
-		if _, err := hub.Replay(ctx, api.ReplayRequest{Streams: []string{start.Stream}, Sequence: start.Sequence}); err != nil {
-			if known := (*api.Error)(nil); !errors.As(err, &known) {
-				return fmt.Errorf("going back in %s: %w", start.Stream, err)
-			}
-			d.log.Warn("what is missing of a stream cannot be sent again", "stream", start.Stream, "error", err)
-		}
-	}
-	return hub.Subscribe(ctx, func(_ context.Context, o client.Delivery) error {
+	put := func(_ context.Context, o client.Delivery) error {
 		d.met.received.Inc()
 		return d.state.Put(&o, d.now())
-	}, options)
+	}
+	err = hub.Subscribe(ctx, put, options)
+	if errors.Is(err, client.ErrNotReplayed) {
+		d.log.Warn("what is missing cannot be sent again, and what is new goes on", "error", err)
+		options.Replay = nil
+		err = hub.Subscribe(ctx, put, options)
+	}
+	return err
 }
 
 // Status is what is known of one sink.

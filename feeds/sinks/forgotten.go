@@ -13,7 +13,8 @@ import (
 // one too: the hub has it as the latest, and shows it to whoever comes now. But not if
 // the later one had made it stricter: the hub took the earlier one back by that, and
 // does not give it again because the later one was wrong. So that such a version was
-// there is kept, without its bytes.
+// there is kept, without its bytes. The hub takes nothing back by what has no versions,
+// nor by what only travels with others: there every form stands by itself.
 
 // everything reports whether an order takes all versions of a level, known or to
 // come.
@@ -24,7 +25,7 @@ func everything(o *api.RecallOrder, level stix.Level) bool {
 // forget has a version go that an order takes, and leaves that it was there if that
 // keeps others from counting.
 func (h *Held) forget(b *pebble.Batch, key []byte, o *api.RecallOrder) error {
-	if everything(o, h.Level) || o.Before != "" || h.Level <= stix.Clear {
+	if everything(o, h.Level) || o.Before != "" || h.Level <= stix.Clear || h.Version == "" || h.Supporting {
 		return b.Delete(key, nil)
 	}
 	left := Held{ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level, Added: h.Added, Forgotten: true}

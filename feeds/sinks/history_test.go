@@ -130,7 +130,7 @@ func linesIn(t failer, path string) []string {
 }
 
 // Whatever is added, changed, revoked, over, narrowed or recalled, in whatever
-// order, wherever the daemon is killed and whatever comes again after its
+// sequence, in whatever other sequence the orders come here, wherever the daemon is killed and whatever comes again after its
 // connection was cut: each file is what a pure function of the history says.
 func TestAFileIsWhatTheHistorySays(t *testing.T) {
 	base := t.TempDir()
@@ -140,7 +140,7 @@ func TestAFileIsWhatTheHistorySays(t *testing.T) {
 		dir := filepath.Join(base, fmt.Sprint(n))
 		must(t, os.Mkdir(dir, 0o700))
 		defer os.RemoveAll(dir) //nolint:errcheck // a folder of the test
-		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}, wrote: map[string]wrote{}}
+		h := &history{t: t, fs: vfs.NewCrashableMem(), things: map[string]thing{}, newest: map[int]int{}, wrote: map[string]wrote{}}
 		for i, e := range policy.Exposures {
 			h.outputs = append(h.outputs, output(t, dir, string(e), policy.Outlet{Exposure: e}, rapid.SampledFrom([]int{50, 100}).Draw(t, "shrink")))
 			if i == 0 {
@@ -181,7 +181,10 @@ type history struct {
 	things map[string]thing // by place: one version has one form
 	held   []thing
 	gone   []thing
-	orders []api.RecallOrder
+	orders []api.RecallOrder // as they were given
+	late   []api.RecallOrder // given, and not here yet
+	came   []api.RecallOrder
+	newest map[int]int // version, by id
 	// Handled, and the hub may not know: they come again after a kill or a cut.
 	unsure  []thing
 	ordered []api.RecallOrder
@@ -197,8 +200,9 @@ func (h *history) clock() time.Time { return epoch.Add(h.now) }
 
 func (h *history) run(steps int) {
 	for range steps {
-		switch rapid.IntRange(0, 13).Draw(h.t, "step") {
+		switch rapid.IntRange(0, 14).Draw(h.t, "step") {
 		case 0, 1, 2, 3:
+			h.comeAll()
 			h.deliver(h.draw())
 		case 4:
 			h.recall()
@@ -220,11 +224,14 @@ func (h *history) run(steps int) {
 		case 11:
 			_, err := h.state.Strip(h.clock())
 			must(h.t, err)
+		case 12:
+			h.comeAll()
 		default:
 			h.flush()
 			h.write(false)
 		}
 	}
+	h.comeAll()
 	h.flush()
 	h.write(false)
 	h.write(true)
@@ -265,6 +272,7 @@ func (h *history) deliver(x thing) {
 		}
 	}
 	must(h.t, h.state.Put(d, h.clock()))
+	h.newest[x.id] = max(h.newest[x.id], x.version)
 	h.held = slices.DeleteFunc(h.held, func(y thing) bool { return y.narrowed && y.id == x.id && y.version < x.version })
 	if !slices.Contains(h.held, x) {
 		h.held = append(h.held, x)
@@ -284,7 +292,7 @@ func (h *history) acknowledge() {
 // any order.
 func (h *history) cut() {
 	for _, o := range h.ordered {
-		h.order(o)
+		h.carryOut(o)
 	}
 	if len(h.unsure) == 0 {
 		return
@@ -296,11 +304,25 @@ func (h *history) cut() {
 	}
 }
 
+// pick is something held, mostly of what an order is about that is late.
+func (h *history) pick(what string) thing {
+	var waits []thing
+	for _, x := range h.held {
+		if slices.ContainsFunc(h.late, func(o api.RecallOrder) bool { return o.ID == x.stix() }) {
+			waits = append(waits, x)
+		}
+	}
+	if len(waits) == 0 || rapid.IntRange(0, 3).Draw(h.t, "another") == 0 {
+		waits = h.held
+	}
+	return rapid.SampledFrom(waits).Draw(h.t, what)
+}
+
 func (h *history) recall() {
 	if len(h.held) == 0 {
 		return
 	}
-	x := rapid.SampledFrom(h.held).Draw(h.t, "recalled")
+	x := h.pick("recalled")
 	o := api.RecallOrder{Recall: fmt.Sprint(len(h.orders)), Origin: "sg", ID: x.stix(), Level: x.level}
 	switch rapid.IntRange(0, 3).Draw(h.t, "kind") {
 	case 0:
@@ -310,27 +332,23 @@ func (h *history) recall() {
 	case 2:
 		o.Audience = x.audience
 	}
-	h.arrive(o)
+	h.give(o)
 }
 
-// narrow has a stricter version stored, which may come here or not: what is less
-// strict and earlier keeps to its level then.
+// narrow has a stricter version stored after all others, which may come here or not:
+// what is less strict keeps to its level then.
 func (h *history) narrow() {
 	if len(h.held) == 0 {
 		return
 	}
-	x := rapid.SampledFrom(h.held).Draw(h.t, "narrowed")
-	name := fmt.Sprint(x.id, x.version+1)
-	y, known := h.things[name]
-	if !known {
-		y = x
-		y.version, y.level, y.narrowed = x.version+1, rapid.SampledFrom(stix.Levels[:4]).Draw(h.t, "level"), false
-		h.things[name] = y
-	}
-	y.audience = x.audience
+	x := h.pick("narrowed")
+	y := x
+	y.version, y.level, y.narrowed = max(h.newest[x.id], 4)+1, rapid.SampledFrom(stix.Levels[:4]).Draw(h.t, "level"), false
+	h.newest[x.id] = y.version
+	y.audience = rapid.SampledFrom([]string{x.audience, "drill"}).Draw(h.t, "audience")
 	for _, level := range stix.Levels[:4] {
 		if level < y.level {
-			h.arrive(api.RecallOrder{Recall: fmt.Sprint(len(h.orders)), Origin: "sg", ID: x.stix(), Before: y.modified(), Level: level, Unless: y.level})
+			h.give(api.RecallOrder{Recall: fmt.Sprint(len(h.orders)), Origin: "sg", ID: x.stix(), Before: y.modified(), Level: level, Unless: y.level})
 		}
 	}
 	if rapid.Bool().Draw(h.t, "comes") {
@@ -338,17 +356,49 @@ func (h *history) narrow() {
 	}
 }
 
-func (h *history) arrive(o api.RecallOrder) {
-	h.orders, h.ordered = append(h.orders, o), append(h.ordered, o)
+// give is an order of the hub's. It comes here now or after others that are given
+// later, when what it was given after is on disk.
+func (h *history) give(o api.RecallOrder) {
+	o.At = epoch.Add(time.Duration(len(h.orders)) * time.Second)
+	h.orders, h.late = append(h.orders, o), append(h.late, o)
 	h.order(o)
+	h.flush()
+	if rapid.Bool().Draw(h.t, "at once") {
+		h.come(len(h.late) - 1)
+	}
 }
 
-// order carries an order out, as often as it comes.
+// come has one of the orders come that are late.
+func (h *history) come(i int) {
+	o := h.late[i]
+	h.late = slices.Delete(h.late, i, i+1)
+	h.came, h.ordered = append(h.came, o), append(h.ordered, o)
+	h.carryOut(o)
+}
+
+func (h *history) comeAll() {
+	for len(h.late) > 0 {
+		h.come(rapid.IntRange(0, len(h.late)-1).Draw(h.t, "comes"))
+	}
+}
+
+// carryOut does what a client has done about an order, as often as it comes.
+func (h *history) carryOut(o api.RecallOrder) {
+	overtaken := slices.ContainsFunc(h.came, func(r api.RecallOrder) bool {
+		return r.ID == o.ID && r.Unless == stix.NoLevel && r.At.After(o.At)
+	})
+	if o.Unless != stix.NoLevel && !overtaken {
+		must(h.t, h.state.Narrow(&o, h.clock()))
+		return
+	}
+	_, err := h.state.Recall(&o, h.clock())
+	must(h.t, err)
+}
+
+// order is what an order means for what is held.
 func (h *history) order(o api.RecallOrder) {
 	covered := func(x thing) bool { return client.Covers(&o, x.delivery()) }
 	if o.Unless == stix.NoLevel {
-		_, err := h.state.Recall(&o, h.clock())
-		must(h.t, err)
 		h.held = slices.DeleteFunc(h.held, func(x thing) bool {
 			if covered(x) && o.Before == "" && (o.Version != "" || o.Audience != "") {
 				h.gone = append(h.gone, x)
@@ -357,7 +407,6 @@ func (h *history) order(o api.RecallOrder) {
 		})
 		return
 	}
-	must(h.t, h.state.Narrow(&o, h.clock()))
 	for i, x := range h.held {
 		if covered(x) {
 			h.held[i].narrowed, h.held[i].level = true, max(x.level, o.Unless)
@@ -378,7 +427,7 @@ func (h *history) kill() {
 }
 
 // write writes every file. What was recalled is in none, whatever its guard holds
-// back; what its guard lets through is what the history says.
+// back; what its guard lets through is what the history says, once every order came.
 func (h *history) write(accept bool) {
 	_, err := h.state.Due(h.clock())
 	must(h.t, err)
@@ -392,6 +441,9 @@ func (h *history) write(accept bool) {
 			h.t.Fatalf("%s changed at %v, after %v", o.Name, w.Changed, was.changed)
 		}
 		h.wrote[o.Name] = wrote{got, w.Changed}
+		if len(h.late) > 0 {
+			continue
+		}
 		if !w.Guarded {
 			if want := shown(h.held, h.gone, o.View.Outlet, h.now); !slices.Equal(got, want) {
 				h.t.Fatalf("%s has %v, and the history says %v", o.Name, got, want)

@@ -30,6 +30,11 @@ type Held struct {
 	// that one's level, and counts until that one comes or anything is recalled of
 	// the object.
 	Narrowed bool `json:"narrowed,omitempty"`
+	// NarrowedAt is when that was ordered, the first time.
+	NarrowedAt time.Time `json:"narrowed_at,omitzero"`
+	// Supporting says that it travels with those that refer to it, whatever their
+	// levels.
+	Supporting bool `json:"supporting,omitempty"`
 	// Confidence is the object's own, nil where it has none.
 	Confidence *int `json:"confidence,omitempty"`
 	// Stripped says that it ended, and its bytes are not kept any more (strip.go).
@@ -42,7 +47,7 @@ type Held struct {
 // heldOf reads what matters here off an object. The hub has validated it: what is
 // not as STIX says is taken for absent.
 func heldOf(d *client.Delivery) Held {
-	h := Held{ID: d.ID, Type: d.Type, Version: d.Version, Origin: d.Origin, Audience: d.Audience, Level: d.Level, Added: d.Added, SHA256: d.Hash()}
+	h := Held{ID: d.ID, Type: d.Type, Version: d.Version, Origin: d.Origin, Audience: d.Audience, Level: d.Level, Added: d.Added, SHA256: d.Hash(), Supporting: d.Supporting}
 	var o struct {
 		ValidFrom  string `json:"valid_from"`
 		ValidUntil string `json:"valid_until"`

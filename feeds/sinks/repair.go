@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/selat-hub/selat/broker/client"
@@ -19,9 +20,9 @@ func (v *Verified) Gaps() (out []client.Start) {
 }
 
 // Repair has what is missing sent again and receives it, until nothing came for
-// idle, then writes every sink.
+// idle, then writes every sink. What is not forgotten yet, writing tells.
 func (d *Daemon) Repair(ctx context.Context, hub *client.Client, v *Verified, idle time.Duration) error {
-	if err := d.receive(ctx, hub, idle, v.Gaps()); err != nil {
+	if err := d.receive(ctx, hub, idle, v.Gaps()); err != nil && !errors.Is(err, client.ErrNotForgotten) {
 		return err
 	}
 	return d.writeAll(ctx, false)

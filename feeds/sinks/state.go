@@ -12,7 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
 	"github.com/selat-hub/selat/feeds/sink"
 	"github.com/selat-hub/selat/stix"
@@ -100,16 +99,23 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 // stricter reports whether something is held of an object under a less strict level.
 func (s *State) stricter(r reader, h *Held) (found bool, err error) {
 	err = s.each(r, objectKey(h.Origin, h.ID), func(key, _ []byte) error {
-		level, err := stix.ParseLevel(string(key[bytes.LastIndexByte(key, 0)+1:]))
-		if err != nil {
-			return fmt.Errorf("%w: %w", errState, err)
-		}
-		if found = level < h.Level; found {
+		level, err := placed(key)
+		if found = err == nil && level < h.Level; found {
 			return errStop
 		}
-		return nil
+		return err
 	})
 	return found, err
+}
+
+// placed is the level that an object came under, by its key, whatever it was narrowed
+// to since.
+func placed(key []byte) (stix.Level, error) {
+	level, err := stix.ParseLevel(string(key[bytes.LastIndexByte(key, 0)+1:]))
+	if err != nil {
+		return level, fmt.Errorf("%w: %w", errState, err)
+	}
+	return level, nil
 }
 
 // eachHeld visits what is held of one object.
@@ -121,74 +127,6 @@ func (s *State) eachHeld(r reader, origin, id string, visit func(key []byte, h *
 		}
 		return visit(key, &h, object)
 	})
-}
-
-// covered reports whether an order is about what is held.
-func (h *Held) covered(o *api.RecallOrder, object []byte) bool {
-	d := client.Delivery{Object: object, ID: h.ID, Type: h.Type, Version: h.Version, Origin: h.Origin, Audience: h.Audience, Level: h.Level}
-	if h.Version == "" {
-		d.SHA256 = sumOf(object)
-	}
-	return client.Covers(o, &d)
-}
-
-// Recall forgets what an order covers, and returns when that is on disk and no
-// receiver of events is being told of it any more. What a version took away from
-// others that may now be recalled itself does not come back.
-func (s *State) Recall(o *api.RecallOrder, now time.Time) (forgotten int, err error) {
-	err = s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
-		var rest []Held
-		err := s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
-			covered := h.covered(o, object)
-			if h.Forgotten && !everything(o, h.Level) || !h.Forgotten && !h.Narrowed && !covered {
-				rest = append(rest, *h)
-				return nil
-			}
-			if !h.Forgotten {
-				forgotten++
-			}
-			if err := h.eachTimer(func(key []byte) error { return b.Delete(key, nil) }); err != nil {
-				return err
-			}
-			if h.Narrowed && !covered {
-				return b.Delete(key, nil)
-			}
-			return h.forget(b, key, o)
-		})
-		for i := range rest {
-			err = errors.Join(err, rest[i].eachTimer(func(key []byte) error { return b.Set(key, nil, nil) }))
-		}
-		return forgotten > 0, err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("forgetting %s of %s: %w", o.ID, o.Origin, err)
-	}
-	s.interrupt(o.Origin, o.ID)
-	return forgotten, s.Flush()
-}
-
-// Narrow gives what an order covers the level of the stricter version that follows,
-// and returns when that is on disk: the seat may keep it, until that one comes, and
-// nobody else may see it any more.
-func (s *State) Narrow(o *api.RecallOrder, now time.Time) error {
-	err := s.change(o.Origin, o.ID, now, func(b *pebble.Batch) (bool, error) {
-		return true, s.eachHeld(b, o.Origin, o.ID, func(key []byte, h *Held, object []byte) error {
-			if h.Forgotten || !h.covered(o, object) {
-				return nil
-			}
-			h.Narrowed, h.Level = true, max(h.Level, o.Unless)
-			value, err := h.encode(object)
-			if err != nil {
-				return err
-			}
-			return b.Set(key, value, nil)
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("narrowing %s of %s: %w", o.ID, o.Origin, err)
-	}
-	s.interrupt(o.Origin, o.ID)
-	return s.Flush()
 }
 
 // change edits what is held of one object, and has every stream told what that

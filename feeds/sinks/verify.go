@@ -177,10 +177,17 @@ func (v *verifier) extra(out *VerifiedStream, a *api.StreamAccess, name string, 
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(g.held, func(h Held) bool { return h.Audience == a.Audience && h.Level == a.Level && h.name() == name })
+	// By its key, since what is narrowed has another level.
+	end := []byte(placeKey(policy.Stream{Audience: a.Audience, Level: a.Level}))
+	at := -1
+	for i := range g.held {
+		if bytes.HasSuffix(g.keys[i], end) && g.held[i].name() == name {
+			at = i
+		}
+	}
 	switch {
 	case at < 0: // it was just forgotten
-	case narrowed(g.held, &g.held[at]):
+	case g.held[at].Narrowed, narrowed(g.held, &g.held[at]):
 		out.Kept++
 	case a.From > 1 && (first.IsZero() || g.held[at].Added.Before(first)):
 		out.BeforeOpen++

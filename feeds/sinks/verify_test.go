@@ -3,6 +3,7 @@ package sinks_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/client"
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/feeds/sinks"
 	"github.com/selat-hub/selat/stix"
 )
@@ -79,6 +81,16 @@ func TestAStateIsComparedWithWhatTheHubListsForItsSeat(t *testing.T) {
 	}
 }
 
+func TestWhatWasNarrowedAndIsKeptIsCountedSo(t *testing.T) {
+	s := newSite(t, listConfig)
+	s.seat = s.connect("us/desk", policy.Subscriber, stix.Amber) // us is not of asean
+	s.publish("region", indicator(1, 1, stix.Green))
+	s.once()
+	s.publish("asean", indicator(1, 2, stix.Amber))
+	s.once()
+	s.stands("its stricter version never comes", "region", stix.Green, true, sinks.VerifiedStream{Held: 1, Kept: 1})
+}
+
 func TestWhatTheStateLostIsMissingUntilItIsRepaired(t *testing.T) {
 	s := newSite(t, listConfig)
 	s.publish("asean", indicator(1, 1, stix.Green), indicator(2, 1, stix.Green))
@@ -122,6 +134,47 @@ func TestWhatTheStateLostIsMissingUntilItIsRepaired(t *testing.T) {
 	cancel()
 	must(t, <-ended)
 	must(t, d.Close())
+}
+
+func TestARepairOfWhatTheSeatMayNotReadAnyMoreEndsNoDaemon(t *testing.T) {
+	s := newSite(t, listConfig)
+	s.publish("asean", indicator(1, 1, stix.Amber))
+	s.once()
+	must(t, os.RemoveAll(filepath.Join(s.dir, "sinks-state", "objects")))
+	s.with(func(d *sinks.Daemon) {
+		v, err := d.Verify(t.Context(), s.seat)
+		must(t, err)
+		if len(v.Gaps()) != 1 {
+			t.Errorf("%+v", v)
+		}
+		must(t, s.Leave(t.Context(), "asean", "my"))
+		must(t, d.Repair(t.Context(), s.seat, v, idle))
+	})
+}
+
+func TestARepairWritesEveryFileThoughAConsumerCannotForget(t *testing.T) {
+	s := newSite(t, `sinks:
+  deaf: {format: list, path: deaf.txt, exposure: community, reload: ['false']}
+  good: {format: list, path: domains.txt, exposure: community}
+`)
+	s.publish("asean", indicator(1, 1, stix.Green), indicator(2, 1, stix.Green))
+	s.with(func(d *sinks.Daemon) {
+		if err := d.Once(t.Context(), s.seat, idle, false); err == nil {
+			t.Error("a consumer that cannot load is not told of")
+		}
+	})
+	s.recall(api.RecallRequest{ID: id(1)})
+	good := filepath.Join(s.dir, "domains.txt")
+	s.with(func(d *sinks.Daemon) {
+		must(t, os.Remove(good))
+		err := d.Repair(t.Context(), s.seat, &sinks.Verified{}, idle)
+		if err == nil || errors.Is(err, client.ErrNotForgotten) || !strings.Contains(err.Error(), "deaf") {
+			t.Errorf("%v", err)
+		}
+	})
+	if got := linesIn(t, good); len(got) != 1 || got[0] != "o2v1.example" {
+		t.Errorf("the other file has %v", got)
+	}
 }
 
 func held(v *sinks.Verified) (n int) {
