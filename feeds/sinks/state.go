@@ -40,6 +40,9 @@ type State struct {
 	from, to time.Time
 }
 
+// stateCache is of what is read again and again: each object that comes is looked up.
+const stateCache = 64 << 20
+
 // OpenState opens a state, or makes a new one. changed is called after each change;
 // urgent is one that takes from somebody what they may not see any more: a recall, or
 // a version that is stricter than one before.
@@ -47,7 +50,7 @@ func OpenState(dir string, fs vfs.FS, changed func(urgent bool)) (*State, error)
 	if fs == nil {
 		fs = vfs.Default
 	}
-	db, err := pebble.Open(dir, &pebble.Options{FS: fs, Logger: quiet{}})
+	db, err := pebble.Open(dir, &pebble.Options{FS: fs, Logger: quiet{}, CacheSize: stateCache})
 	if err != nil {
 		return nil, fmt.Errorf("opening the state in %s (does another daemon use it?): %w", dir, err)
 	}
@@ -83,29 +86,17 @@ func (s *State) Put(d *client.Delivery, now time.Time) error {
 		if err := h.eachTimer(func(key []byte) error { return b.Set(key, nil, nil) }); err != nil {
 			return false, err
 		}
-		if urgent, err = s.stricter(s.db, &h); err != nil {
-			return false, err
-		}
-		err = s.eachHeld(b, h.Origin, h.ID, func(key []byte, was *Held, _ []byte) error {
-			if !was.Narrowed || was.instant() >= h.instant() {
-				return nil
+		// Others may hold something of it under a less strict level; and what a
+		// narrowing left is kept until the stricter version comes.
+		err = s.eachHeld(s.db, h.Origin, h.ID, func(key []byte, was *Held, _ []byte) error {
+			level, err := placed(key)
+			if urgent = urgent || level < h.Level; err == nil && was.Narrowed && was.instant() < h.instant() {
+				err = b.Delete(key, nil)
 			}
-			return b.Delete(key, nil)
+			return err
 		})
 		return urgent, errors.Join(err, b.Set(h.key(), value, nil))
 	})
-}
-
-// stricter reports whether something is held of an object under a less strict level.
-func (s *State) stricter(r reader, h *Held) (found bool, err error) {
-	err = s.each(r, objectKey(h.Origin, h.ID), func(key, _ []byte) error {
-		level, err := placed(key)
-		if found = err == nil && level < h.Level; found {
-			return errStop
-		}
-		return err
-	})
-	return found, err
 }
 
 // placed is the level that an object came under, by its key, whatever it was narrowed
