@@ -40,6 +40,9 @@ type Store struct {
 	low map[string]map[*pebble.Batch]uint64
 }
 
+// cacheBytes is of what is read again and again: each row is looked up.
+const cacheBytes = 64 << 20
+
 // Kinds of keys. Each is followed by the feed's name, a zero byte, and the rest.
 const (
 	kindFeed     = 'f' // state of the feed, JSON
@@ -64,7 +67,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
-	db, err := pebble.Open(dir, &pebble.Options{FS: o.FS, FormatMajorVersion: pebble.FormatTableFormatV6, MemTableSize: 16 << 20, Logger: pebbleLog{o.Logger}})
+	db, err := pebble.Open(dir, &pebble.Options{FS: o.FS, FormatMajorVersion: pebble.FormatTableFormatV6, MemTableSize: 16 << 20, CacheSize: cacheBytes, Logger: pebbleLog{o.Logger}})
 	if err != nil {
 		return nil, fmt.Errorf("opening the outbox in %s: %w", dir, err)
 	}
