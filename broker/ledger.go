@@ -266,7 +266,7 @@ func (h *Hub) decide(e *entry) {
 	var before *order
 	if err == nil && no == nil && len(stored.Places) == 0 {
 		before, no, err = h.narrowing(e, lineage)
-		if before == nil && len(h.recalls.unfinishedOf(e.name())) > 0 {
+		if before == nil && h.recalls.narrows(e.name(), e.object.level) {
 			before = &order{Origin: e.key.Origin, ID: e.key.ID, By: byNobody}
 		}
 	}

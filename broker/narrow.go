@@ -19,7 +19,10 @@ import (
 // The caller has let the entry onto its way; no version under another level is on
 // its own (ledger.board).
 func (h *Hub) narrowing(e *entry, known stix.Lineage) (*order, *stix.Finding, error) {
-	if e.object.supporting {
+	if e.object.supporting || e.object.Lineage().Latest == "" {
+		return nil, nil, nil // of what has no versions each form stands by itself
+	}
+	if known.Latest == "" && !h.recalls.any(e.name()) {
 		return nil, nil, nil
 	}
 	if known.Latest != "" {

@@ -133,6 +133,12 @@ func (rs *recalls) unfinished(r *recall, err error) error {
 	rs.fail(err)
 	rs.look()
 	rs.h.log.Error("a recall is ordered and not carried out yet; trying again until it is", "recall", r.order.Recall, "error", err)
+	return r.unfinished()
+}
+
+// unfinished is what is answered of an order that is not carried out yet. The caller
+// holds the turn.
+func (r *recall) unfinished() error {
 	if !r.written {
 		return errNotNow
 	}

@@ -204,10 +204,10 @@ func (r *fireSeat) settle(t *testing.T, f *fire) {
 		}
 		covered := false
 		for _, order := range r.orders {
-			if order.Before != "" && f.whole[bytes] {
-				continue
-			}
 			keeps := order.Unless != stix.NoLevel && r.ceiling >= order.Unless
+			if keeps && f.whole[bytes] {
+				continue // it was left to the seat, and is to be taken from it
+			}
 			covered = covered || order.ID == o.ID && (order.Before == "" || strings.TrimSuffix(stix.Instant(o.Version()), "Z") < strings.TrimSuffix(order.Before, "Z") || keeps)
 		}
 		if !covered {

@@ -3,6 +3,7 @@ package broker
 import (
 	"slices"
 
+	"github.com/selat-hub/selat/broker/policy"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -25,7 +26,7 @@ func (rs *recalls) keepers(o *order) (out []told) {
 		for _, t := range n.tell {
 			t.Sequence = 0
 			switch {
-			case t.Level > o.UpTo, slices.Contains(out, t):
+			case t.Level > o.UpTo, slices.Contains(out, t), !mayKeep(region, t.Member, n.order.Unless):
 			case !slices.ContainsFunc(n.order.Taken, func(v taken) bool { return (o.Version == "" || o.Version == v.Version) && v.heldBy(region, t, o.From) }):
 				// It has nothing of that, and learns nothing of it.
 			case slices.ContainsFunc(all[i+1:], func(later *recall) bool { return later.takesFrom(t, o) }):
@@ -54,10 +55,23 @@ func (r *recall) takesFrom(t told, o *order) bool {
 	switch {
 	case !slices.ContainsFunc(r.tell, func(u told) bool { return u.Member == t.Member && u.Level == t.Level }):
 		return false
+	case g.By == byNarrowing && g.Unless >= stix.Red:
+		return true // of every version that it may have had
 	case o.By == byNarrowing:
-		return g.By == byNarrowing && g.Unless >= o.Unless
+		return g.By == byNarrowing && g.Unless >= o.Unless || g.By != byNarrowing && g.Version == "" && g.From == ""
 	}
 	return g.By != byNarrowing && (g.Version == "" || g.Version == o.Version) && (g.From == "" || g.From == o.From)
+}
+
+// mayKeep reports whether a member has a seat that was left what a narrowing to a
+// level takes away: the others forgot it.
+func mayKeep(r *policy.Region, member string, unless stix.Level) bool {
+	for _, s := range r.Seats {
+		if s.Member == member && max(s.Ceiling, s.Held) >= unless && (unless < stix.AmberStrict || s.Standing == policy.Organization) {
+			return true
+		}
+	}
+	return false
 }
 
 // took lists the versions before one that narrowings took away and may have left to
@@ -96,6 +110,23 @@ func together(all []taken, v taken) []taken {
 	return append(all, v)
 }
 
+// any reports whether something was ordered about an object.
+func (rs *recalls) any(n name) bool {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	return len(rs.byName[n]) > 0
+}
+
+// narrows reports whether a narrowing that a version under a level presupposes is not
+// carried out yet.
+func (rs *recalls) narrows(n name, level stix.Level) bool {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	return slices.ContainsFunc(rs.byName[n], func(r *recall) bool {
+		return !r.finished && r.order.By == byNarrowing && r.order.Unless <= level
+	})
+}
+
 // unfinishedOf are the orders about an object that are not carried out yet.
 func (rs *recalls) unfinishedOf(n name) (out []*recall) {
 	rs.mu.RLock()
@@ -106,6 +137,22 @@ func (rs *recalls) unfinishedOf(n name) (out []*recall) {
 		}
 	}
 	return out
+}
+
+// mayBeLeft reports whether an order that is not carried out yet is about something
+// that another is about too: it may be there still, and the catalogue not know it.
+func (r *recall) mayBeLeft(o *order) bool {
+	g := &r.order
+	version := o.Version == "" || g.Version == o.Version || g.Version == "" && g.By != byNarrowing
+	from := o.From == "" || g.From == "" || g.From == o.From
+	if g.By == byNarrowing {
+		version = slices.ContainsFunc(g.Taken, func(v taken) bool {
+			return (o.Version == "" || o.Version == v.Version) && slices.ContainsFunc(v.Places, func(p place) bool {
+				return p.Level <= o.UpTo && (o.From == "" || o.From == p.Audience)
+			})
+		})
+	}
+	return version && from && r.knownTo(o.UpTo)
 }
 
 // waitsFor returns an earlier order about the same object that is not carried out

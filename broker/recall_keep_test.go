@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/selat-hub/selat/broker/api"
@@ -52,6 +53,13 @@ func TestWhoKeptANarrowedVersionIsToldOfWhatComesAfter(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		}, 1},
+		"one to RED, and nothing of its recall": {func(t *testing.T, h *testHub, sg *seat) {
+			if r := sg.submit(bundle(again(stix.Red, "2026-03-01T00:00:00.000Z")), "my"); r.Accepted != 1 {
+				t.Errorf("%+v", r)
+			}
+			_, err := h.Recall(t.Context(), sg.account, api.RecallRequest{ID: idOf(t, first), Reason: "a mistake"})
+			must(t, err)
+		}, 1},
 		"nothing of a later one that is no stricter": {func(t *testing.T, h *testHub, sg *seat) {
 			if r := sg.submit(bundle(again(stix.Amber, "2026-03-01T00:00:00.000Z")), "asean"); r.Accepted != 1 {
 				t.Errorf("%+v", r)
@@ -62,15 +70,24 @@ func TestWhoKeptANarrowedVersionIsToldOfWhatComesAfter(t *testing.T) {
 			h := newTestHub(t)
 			sg := h.seat("sg/red", policy.Both, stix.Red)
 			us := h.seat("us/desk", policy.Subscriber, stix.Amber)
+			kh := h.seat("kh/desk", policy.Subscriber, stix.Green) // it forgets at once, and is told no more
 			sg.submit(bundle(first), "region")
 			us.drain()
 			sg.submit(bundle(again(stix.Amber, "2026-02-01T00:00:00.000Z")), "asean")
-			if got := us.orders(); len(got) != 1 {
-				t.Fatalf("of the narrowing it is told %+v", got)
+			for _, s := range []*seat{us, kh} {
+				if got := s.orders(); len(got) != 1 {
+					t.Fatalf("of the narrowing it is told %+v", got)
+				}
 			}
 			c.then(t, h, sg)
-			if got := us.orders(); len(got) != c.told {
+			got := us.orders()
+			if len(got) != c.told {
 				t.Errorf("it is told of %d orders, not %d: %+v", len(got), c.told, got)
+			}
+			for _, o := range append(got, kh.orders()...) {
+				if o.Version > "2026-01-02" || o.Before > "2026-01-02" || o.Audience == "asean" {
+					t.Errorf("it learns of what is not for it: %+v", o)
+				}
 			}
 			must(t, h.Close())
 			h.start()
@@ -100,5 +117,28 @@ func TestANarrowingTakesNothingThatComesAfterWhatItTook(t *testing.T) {
 	}
 	if !covers("0001") || covers("0003") {
 		t.Errorf("before %s the first is covered (%t), or the third is", orders[0].Before, covers("0001"))
+	}
+}
+
+func TestOfWhatHasNoVersionsNoFormTakesAnotherAway(t *testing.T) {
+	form := func(level stix.Level, n int) string {
+		return fmt.Sprintf(`{"type":"domain-name","spec_version":"2.1","id":"domain-name--00000000-0000-4000-8000-000000000001","value":"bad.example","x_n":%d,"object_marking_refs":[%q]}`, n, marks[level])
+	}
+	h := newTestHub(t)
+	sg := h.seat("sg/feed", policy.Both, stix.Amber)
+	my := h.seat("my/desk", policy.Subscriber, stix.Amber)
+	for n := range 8 { // their hashes come in any order
+		if r := sg.submit(bundle(form(stix.Green, n)), "region"); r.Accepted != 1 {
+			t.Fatalf("%+v", r.Objects)
+		}
+		if r := sg.submit(bundle(form(stix.Amber, n)), "asean"); r.Accepted != 1 {
+			t.Fatalf("%+v", r.Objects)
+		}
+	}
+	if got := my.orders(); len(got) != 0 {
+		t.Errorf("orders were given: %+v", got)
+	}
+	if got := my.drain(); len(got["CTI_REGION_GREEN"]) != 8 || len(got["CTI_ASEAN_AMBER"]) != 8 {
+		t.Errorf("it receives %d and %d", len(got["CTI_REGION_GREEN"]), len(got["CTI_ASEAN_AMBER"]))
 	}
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -96,12 +97,23 @@ func (rs *recalls) round(ctx context.Context, some []*ordering) {
 		return
 	}
 	defer rs.leave()
+	// What was ordered before about the same objects comes first: what the catalogue has
+	// forgotten may still be in a stream until then.
+	before := map[name]error{}
 	var narrowings, given []*ordering
 	for _, w := range some {
+		n := w.order.name()
+		err, tried := before[n]
+		if !tried {
+			err = rs.finishName(ctx, n)
+			before[n] = err
+		}
 		switch {
 		case w.order.By != byNarrowing && w.order.By != byNobody:
 			given = append(given, w)
-		case rs.finishName(ctx, w):
+		case err != nil || w.order.By == byNobody:
+			w.done <- ordered{err: err}
+		default:
 			narrowings = append(narrowings, w)
 		}
 	}
@@ -140,21 +152,13 @@ func (rs *recalls) round(ctx context.Context, some []*ordering) {
 // nothing else. It is never stored.
 const byNobody = ""
 
-// finishName carries out what was ordered before about the object of a narrowing, and
-// reports whether the narrowing goes on: it answers one that does not. What the
-// catalogue has forgotten may still be in a stream until then.
-func (rs *recalls) finishName(ctx context.Context, w *ordering) bool {
-	for _, r := range rs.unfinishedOf(w.order.name()) {
-		if err := rs.finishNow(ctx, r); err != nil {
-			w.done <- ordered{err: err}
-			return false
-		}
+// finishName carries out what was ordered before about an object.
+func (rs *recalls) finishName(ctx context.Context, n name) error {
+	var failed error
+	for _, r := range rs.unfinishedOf(n) {
+		failed = cmp.Or(failed, rs.finishNow(ctx, r))
 	}
-	if w.order.By == byNobody {
-		w.done <- ordered{}
-		return false
-	}
-	return true
+	return failed
 }
 
 // needed are the orders that narrowings come to, and which of them each waits for:
@@ -216,22 +220,19 @@ func (rs *recalls) lookAt(ctx context.Context, w *ordering) (ordered, bool) {
 		return ordered{err: no}, false
 	}
 	before := rs.standing(w.order)
-	if before == nil || rs.isFinished(before) {
-		there, err := rs.anything(ctx, w.order)
-		if err != nil {
-			rs.h.log.Error("looking for what is recalled", "id", w.order.ID, "error", err)
-			return ordered{err: errCatalogue}, false
-		}
-		// What is not carried out yet may have it.
-		if there || before == nil && len(rs.unfinishedOf(w.order.name())) > 0 {
-			return ordered{}, true
-		}
+	if before != nil && !rs.isFinished(before) { // and it was tried a moment ago
+		return ordered{err: before.unfinished()}, false
+	}
+	there, err := rs.anything(ctx, w.order)
+	if err != nil {
+		rs.h.log.Error("looking for what is recalled", "id", w.order.ID, "error", err)
+		return ordered{err: errCatalogue}, false
+	}
+	if there || before == nil && slices.ContainsFunc(rs.unfinishedOf(w.order.name()), func(r *recall) bool { return r.mayBeLeft(w.order) }) {
+		return ordered{}, true
 	}
 	if before == nil {
 		return ordered{err: errNoObject}, false
-	}
-	if err := rs.finishNow(ctx, before); err != nil {
-		return ordered{err: err}, false
 	}
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()

@@ -172,29 +172,41 @@ func (rs *recalls) tellAll(ctx context.Context, batch []*recall) error {
 	return settle()
 }
 
-// tell gives an order to a member. One that a version which is RED makes necessary
-// is told as recalls of the versions that it takes away, and is told when all are.
+// tell gives an order to a member. A narrowing names no version that the member may
+// not have received. One to RED is told as recalls of those that it takes away, and is
+// told when all are.
 func (rs *recalls) tell(o *order, t *told) (acks []jetstream.PubAckFuture, err error) {
-	out := api.RecallOrder{Recall: o.Recall, Origin: o.Origin, ID: o.ID, Version: o.Version, Before: justAfter(o.Through), Audience: o.From,
+	out := api.RecallOrder{Recall: o.Recall, Origin: o.Origin, ID: o.ID, Version: o.Version, Audience: o.From,
 		Unless: o.Unless, Level: t.Level, Reason: o.Reason, At: o.At}
-	if o.By != byNarrowing || o.Unless < stix.Red {
-		ack, err := rs.publish(&out, t.Member, "")
-		return []jetstream.PubAckFuture{ack}, err
-	}
-	out.Before, out.Unless = "", stix.NoLevel
-	region := rs.h.Region()
+	var versions []string
 	for _, v := range o.Taken {
-		if !v.heldBy(region, *t, "") {
-			continue
+		if v.heldBy(rs.h.Region(), *t, "") {
+			versions = append(versions, v.Version)
 		}
-		out.Version = v.Version
-		ack, err := rs.publish(&out, t.Member, " "+v.Version)
-		if err != nil {
-			return nil, err
-		}
-		acks = append(acks, ack)
 	}
-	return acks, nil
+	switch {
+	case o.By != byNarrowing:
+	case o.Unless < stix.Red:
+		if out.Before = justAfter(o.Through); len(versions) > 0 {
+			out.Before = justAfter(versions[len(versions)-1])
+		}
+	default:
+		out.Unless = stix.NoLevel
+		for _, v := range versions {
+			out.Version = v
+			ack, err := rs.publish(&out, t.Member, " "+v)
+			if err != nil {
+				return nil, err
+			}
+			acks = append(acks, ack)
+		}
+		if len(acks) > 0 {
+			return acks, nil
+		}
+		// It received one that nobody knew of then: all of that level are taken away.
+	}
+	ack, err := rs.publish(&out, t.Member, "")
+	return []jetstream.PubAckFuture{ack}, err
 }
 
 func (rs *recalls) publish(o *api.RecallOrder, member, about string) (jetstream.PubAckFuture, error) {
