@@ -59,7 +59,13 @@ func TestAManifestListsEveryVersionWhereItsReceiptSaysItIs(t *testing.T) {
 	}
 	check()
 	ask[api.Recalled](sg, api.SubjectRecall, api.RecallRequest{ID: idOf(t, indicator(2, stix.Green)), Reason: "wrong"})
-	want = slices.DeleteFunc(want, func(o api.ManifestObject) bool { return o.ID == idOf(t, indicator(2, stix.Green)) })
+	neighbours := map[uint64]int{} // by message: the hub may have stored the first in one of its own
+	for _, o := range want {
+		neighbours[o.Sequence]++
+	}
+	recalled := slices.IndexFunc(want, func(o api.ManifestObject) bool { return o.ID == idOf(t, indicator(2, stix.Green)) })
+	beside := neighbours[want[recalled].Sequence] - 1
+	want = slices.Delete(want, recalled, recalled+1)
 	moved := 0
 	for _, o := range sg.manifest("asean", stix.Green, 0) {
 		if o.Message != 0 {
@@ -71,8 +77,8 @@ func TestAManifestListsEveryVersionWhereItsReceiptSaysItIs(t *testing.T) {
 			}
 		}
 	}
-	if moved != 2 {
-		t.Errorf("%d neighbours of what was recalled have moved, not 2", moved)
+	if moved != beside {
+		t.Errorf("%d neighbours of what was recalled have moved, not %d", moved, beside)
 	}
 	check()
 }
