@@ -23,16 +23,16 @@ import (
 type dialer struct {
 	base string // host:port that the configuration names
 
-	mu      *sync.Mutex
+	mu      sync.Mutex
 	proxies map[string]bool // host:port
-	inside  *bool           // the base was found in a network of one's own
-	outside *bool           // or on the internet, and then it counts as there
+	inside  bool            // the base was found in a network of one's own
+	outside bool            // or on the internet, and then it counts as there
 
 	public func(netip.Addr) bool // replaced in tests
 }
 
-func newDialer(base *url.URL) dialer {
-	return dialer{base: hostPort(base), mu: &sync.Mutex{}, proxies: map[string]bool{}, inside: new(bool), outside: new(bool), public: isPublic}
+func newDialer(base *url.URL) *dialer {
+	return &dialer{base: hostPort(base), proxies: map[string]bool{}, public: isPublic}
 }
 
 var errInside = errors.New("the server redirects into a network that is not the internet: it is not followed")
@@ -105,9 +105,9 @@ func (d *dialer) allow(address, to string) error {
 	defer d.mu.Unlock()
 	switch public := d.public(at.Addr()); {
 	case d.proxies[address]:
-	case address == d.base && !(*d.outside && !public):
-		*d.inside, *d.outside = *d.inside || !public, *d.outside || public
-	case !public && (!*d.inside || *d.outside):
+	case address == d.base && !(d.outside && !public):
+		d.inside, d.outside = d.inside || !public, d.outside || public
+	case !public && (!d.inside || d.outside):
 		return errInside
 	}
 	return nil

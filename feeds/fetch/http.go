@@ -59,7 +59,7 @@ type Web struct {
 	o    Options
 	base *url.URL
 	http *http.Client
-	dialer
+	*dialer
 }
 
 // NewWeb checks the options. It opens no connection.

@@ -51,22 +51,26 @@ func TestAVersionThatWasTakenBackDoesNotReturnWithTheRecallOfALaterOne(t *testin
 		"and nothing is left of an order for all": {policy.ExposePublic, []step{receive(v(1, stix.Clear)), receive(v(2, stix.Amber)), of(v(2, stix.Amber)),
 			order(api.RecallOrder{ID: revoked.stix()}), receive(v(1, stix.Clear))}, []string{"o1v1.example"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			now := epoch
-			s, err := sinks.OpenState("state", vfs.NewMem(), nil)
-			must(t, err)
-			defer func() { must(t, s.Close()) }()
-			for _, do := range c.steps {
-				do(t, s, nil, &now)
-			}
-			o := domains(t, filepath.Join(t.TempDir(), "list.txt"), nil)
-			o.View.Outlet.Exposure = c.exposure
-			_, err = s.Write(t.Context(), o, now, false)
-			must(t, err)
-			if got := linesIn(t, o.Path); !slices.Equal(got, c.want) {
-				t.Errorf("the file has %q, not %q", got, c.want)
-			}
-		})
+		t.Run(name, func(t *testing.T) { listShows(t, c.exposure, c.want, c.steps...) })
+	}
+}
+
+// listShows does steps, and holds a list of that exposure to what it must have then.
+func listShows(t *testing.T, e policy.Exposure, want []string, steps ...step) {
+	t.Helper()
+	now := epoch
+	s, err := sinks.OpenState("state", vfs.NewMem(), nil)
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	for _, do := range steps {
+		do(t, s, nil, &now)
+	}
+	o := domains(t, filepath.Join(t.TempDir(), "list.txt"), nil)
+	o.View.Outlet.Exposure = e
+	_, err = s.Write(t.Context(), o, now, false)
+	must(t, err)
+	if got := linesIn(t, o.Path); !slices.Equal(got, want) {
+		t.Errorf("the file has %q, not %q", got, want)
 	}
 }
 

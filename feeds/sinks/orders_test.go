@@ -1,16 +1,11 @@
 package sinks_test
 
 import (
-	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/policy"
-	"github.com/selat-hub/selat/feeds/sinks"
 	"github.com/selat-hub/selat/stix"
 )
 
@@ -51,21 +46,6 @@ func TestWhatIsLeftDoesNotHangOnTheSequenceInWhichOrdersCome(t *testing.T) {
 		"a stricter version takes the place of what was narrowed":   {policy.ExposeOrganization, []step{receive(green), narrowed(toAmber), receive(drill)}, nil},
 		"also if the narrowing comes after that version":            {policy.ExposeOrganization, []step{receive(green), receive(drill), narrowed(toAmber)}, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			now := epoch
-			s, err := sinks.OpenState("state", vfs.NewMem(), nil)
-			must(t, err)
-			defer func() { must(t, s.Close()) }()
-			for _, do := range c.steps {
-				do(t, s, nil, &now)
-			}
-			o := domains(t, filepath.Join(t.TempDir(), "list.txt"), nil)
-			o.View.Outlet.Exposure = c.exposure
-			_, err = s.Write(t.Context(), o, now, false)
-			must(t, err)
-			if got := linesIn(t, o.Path); !slices.Equal(got, c.want) {
-				t.Errorf("the file has %q, not %q", got, c.want)
-			}
-		})
+		t.Run(name, func(t *testing.T) { listShows(t, c.exposure, c.want, c.steps...) })
 	}
 }
