@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -151,43 +149,6 @@ func ownUser(k *keyring, account nkeys.KeyPair, name string, perm jwt.Permission
 	uc.Permissions = perm
 	token, err = uc.Encode(k.own)
 	return token, kp, err
-}
-
-// pushAccount signs an account and hands it to the resolver, which applies it
-// to live connections before it answers. The issuer is checked here because
-// the resolver does not.
-func (h *Hub) pushAccount(c *jwt.AccountClaims) error {
-	token, err := c.Encode(h.keys.signing)
-	if err != nil {
-		return fmt.Errorf("signing account %s: %w", c.Name, err)
-	}
-	decoded, err := jwt.DecodeAccountClaims(token)
-	if err != nil {
-		return fmt.Errorf("reading back account %s: %w", c.Name, err)
-	}
-	if decoded.Issuer != public(h.keys.signing) {
-		return fmt.Errorf("account %s is not signed by this hub's operator", c.Name)
-	}
-	return h.claimsRequest("$SYS.REQ.CLAIMS.UPDATE", []byte(token))
-}
-
-func (h *Hub) claimsRequest(subject string, body []byte) error {
-	msg, err := h.sysConn.Request(subject, body, 10*time.Second)
-	if err != nil {
-		return fmt.Errorf("asking the account resolver: %w", err)
-	}
-	var r struct {
-		Error *struct {
-			Description string `json:"description"`
-		} `json:"error"`
-	}
-	if err := json.Unmarshal(msg.Data, &r); err != nil {
-		return fmt.Errorf("reading the account resolver's answer: %w", err)
-	}
-	if r.Error != nil {
-		return errors.New("the account resolver refused: " + r.Error.Description)
-	}
-	return nil
 }
 
 // userOption authenticates a connection of the hub itself.

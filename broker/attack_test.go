@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -298,7 +296,7 @@ func (a *attack) state(upTo map[string]uint64) map[string]string {
 		must(a.t, consumers.Err())
 	}
 	must(a.t, list.Err())
-	a.accountFiles(out)
+	a.accounts(out)
 	return out
 }
 
@@ -333,17 +331,14 @@ func (a *attack) digest(ctx context.Context, stream string, last uint64) string 
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-func (a *attack) accountFiles(out map[string]string) {
+func (a *attack) accounts(out map[string]string) {
 	a.t.Helper()
-	files, err := filepath.Glob(filepath.Join(a.h.cfg.Data, "accounts", "*"))
-	must(a.t, err)
-	if len(files) < 5 {
-		a.t.Fatalf("%d accounts in the resolver's folder", len(files))
+	issued := a.h.AccountsInForce()
+	if len(issued) < 5 {
+		a.t.Fatalf("%d accounts are in force", len(issued))
 	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		must(a.t, err)
-		out["account "+filepath.Base(f)] = hex.EncodeToString(b)
+	for account, token := range issued {
+		out["account "+account] = token
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -196,18 +195,12 @@ func (h *Hub) reconcile(ctx context.Context) (removed int, err error) {
 	return removed, names.Err()
 }
 
-// shutStrangers revokes the accounts that the resolver has and the directory
-// does not: seats of a member whose removal a crash cut short.
+// shutStrangers revokes the accounts that are in force and not in the directory.
 func (h *Hub) shutStrangers(r *policy.Region) error {
-	files, err := filepath.Glob(h.cfg.path(resolverFolder, "*.jwt"))
-	if err != nil {
-		return fmt.Errorf("listing the accounts: %w", err)
+	known := func(account string) bool {
+		return account == public(h.keys.hub) || account == public(h.keys.sys) || r.SeatByAccount(account) != nil
 	}
-	for _, f := range files {
-		account := strings.TrimSuffix(filepath.Base(f), ".jwt")
-		if account == public(h.keys.hub) || account == public(h.keys.sys) || r.SeatByAccount(account) != nil {
-			continue
-		}
+	for _, account := range h.accounts.strangers(known) {
 		c := jwt.NewAccountClaims(account)
 		c.Name = "removed"
 		c.Limits.Conn = 0

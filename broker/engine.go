@@ -22,20 +22,17 @@ func (h *Hub) startEngine() error {
 	if err != nil {
 		return err
 	}
-	resolver, err := server.NewDirAccResolver(h.cfg.path(resolverFolder), 0, time.Minute, server.HardDelete)
-	if err != nil {
-		return fmt.Errorf("opening the account resolver: %w", err)
-	}
+	h.accounts = newAccounts()
 	for _, c := range []*jwt.AccountClaims{hubClaims(h.keys), sysClaims(h.keys)} {
 		token, err := c.Encode(h.keys.signing)
 		if err != nil {
 			return fmt.Errorf("signing account %s: %w", c.Name, err)
 		}
-		if err := resolver.Store(c.Subject, token); err != nil {
+		if err := h.accounts.Store(c.Subject, token); err != nil {
 			return fmt.Errorf("storing account %s: %w", c.Name, err)
 		}
 	}
-	opts.AccountResolver = resolver
+	opts.AccountResolver = h.accounts
 	if h.engine, err = server.NewServer(opts); err != nil {
 		return fmt.Errorf("making the engine: %w", err)
 	}

@@ -58,3 +58,14 @@ func (h *Hub) GiveUp(stream string) {
 	defer w.mu.Unlock()
 	w.stale, w.doubted = true, append(w.doubted, stamp)
 }
+
+// AccountsInForce are the accounts that the engine finds, by name.
+func (h *Hub) AccountsInForce() map[string]string {
+	out := map[string]string{}
+	for _, account := range h.accounts.strangers(func(string) bool { return false }) {
+		if token, err := h.accounts.Fetch(account); err == nil {
+			out[account] = token
+		}
+	}
+	return out
+}

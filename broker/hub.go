@@ -25,12 +25,13 @@ type Hub struct {
 	log     *slog.Logger
 	Metrics *Metrics
 
-	keys    *keyring
-	engine  *server.Server
-	addr    *net.TCPAddr
-	sysConn *nats.Conn
-	conn    *nats.Conn // HUB account: services and administration
-	js      jetstream.JetStream
+	keys     *keyring
+	engine   *server.Server
+	accounts *accounts
+	addr     *net.TCPAddr
+	sysConn  *nats.Conn
+	conn     *nats.Conn // HUB account: services and administration
+	js       jetstream.JetStream
 
 	kv     jetstream.KeyValue
 	admin  sync.Mutex // one change to the directory at a time

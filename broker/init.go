@@ -17,7 +17,7 @@ import (
 // directory a hub begins with (nil for an empty one). It refuses a folder that
 // already holds a hub. No listener is opened.
 func Init(ctx context.Context, cfg Config, first *policy.Region, logger *slog.Logger) error {
-	made := []string{cfg.path(keysFolder), cfg.path(resolverFolder), cfg.path(streamsFolder), cfg.path(catalogFolder)}
+	made := []string{cfg.path(keysFolder), cfg.path(streamsFolder), cfg.path(catalogFolder)}
 	for _, dir := range made {
 		if _, err := os.Stat(dir); err == nil {
 			return fmt.Errorf("%s already holds a hub, or part of one (%s); choose another folder", cfg.Data, filepath.Base(dir))

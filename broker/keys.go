@@ -43,7 +43,6 @@ const (
 	fileStore        = "store.key"
 	fileAdminCreds   = "admin.creds"
 	keysFolder       = "keys"
-	resolverFolder   = "accounts"
 	streamsFolder    = "streams"
 	catalogFolder    = "catalogue"
 	commandTimeout   = 30 * time.Second
