@@ -51,9 +51,9 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 	"member.list":       ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listMembers(q.Name) }),
 	"seat.list":         ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listSeats(q.Name) }),
 	"community.list":    ask(func(h *Hub, _ context.Context, q api.Named) (any, error) { return h.listCommunities(q.Name) }),
-	"catalog.verify": ask(func(h *Hub, _ context.Context, q api.CatalogVerify) (any, error) {
-		return h.VerifyCatalogue(q.Begin), nil
-	}),
+	"catalog.verify":    ask(func(h *Hub, ctx context.Context, q api.CatalogVerify) (any, error) { return h.verifyOn(ctx, q) }),
+	"cluster.status":    ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.ClusterStatus(ctx) }),
+	"hub.drain":         act(func(h *Hub, ctx context.Context, q api.NodeNamed) error { return h.Drain(ctx, q.Node) }),
 	"catalog.counts": ask(func(h *Hub, _ context.Context, q api.CatalogCounts) (any, error) {
 		counts, err := h.Counts(q.By)
 		return api.ObjectCounts{Counts: counts}, err
@@ -128,11 +128,13 @@ func (h *Hub) openAdmin(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case m := <-queue:
-				h.answerAdmin(ctx, m)
+				if h.inOffice(ctx) {
+					h.answerAdmin(ctx, m)
+				}
 			}
 		}
 	})
-	_, err := h.conn.QueueSubscribe(api.AdminPrefix+">", "hub", func(m *nats.Msg) {
+	_, err := h.conn.QueueSubscribe(api.AdminPrefix+">", h.queueGroup(), func(m *nats.Msg) {
 		// The hub answers with its own rights; an administrator must not be able
 		// to point it at a stream.
 		if !strings.HasPrefix(m.Reply, api.AdminInbox+".") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
@@ -16,11 +17,23 @@ import (
 // openIndex opens the index and brings it up to every stream: after a crash it
 // lacks what was stored and not yet applied, after damage everything.
 func (h *Hub) openIndex(ctx context.Context) error {
-	var err error
-	if h.index, err = catalog.Open(h.cfg.path(catalogFolder), catalog.Options{Logger: h.log, Key: h.keys.catalogueKey()}); err != nil {
+	if err := h.openCatalogue(); err != nil {
 		return err
 	}
-	h.recovery.Rebuilt = h.index.Recovered()
+	return h.catchUpAll(ctx)
+}
+
+func (h *Hub) openCatalogue() (err error) {
+	h.index, err = catalog.Open(h.cfg.path(catalogFolder), catalog.Options{Logger: h.log, Key: h.keys.catalogueKey()})
+	if err == nil {
+		h.recovery.Rebuilt = h.index.Recovered()
+	}
+	return err
+}
+
+// catchUpAll brings the index up to every stream.
+func (h *Hub) catchUpAll(ctx context.Context) error {
+	h.recovery.Streams, h.recovery.Messages, h.recovery.CaughtUp, h.recovery.Missing = 0, 0, 0, 0
 	streams, err := h.objectStreams(ctx)
 	if err != nil {
 		return err
@@ -101,7 +114,14 @@ func (h *Hub) catchUp(ctx context.Context, stream string) (last uint64, objects 
 	if at == last {
 		return last, 0, nil
 	}
-	objects, err = h.index.CatchUp(ctx, streamSource{h.js}, stream, last)
+	if h.lead != nil {
+		t := &tail{h: h, stream: stream}
+		if objects, err = t.read(ctx, at, last); err == nil && t.erased {
+			err = h.index.Scrub(ctx)
+		}
+	} else {
+		objects, err = h.index.CatchUp(ctx, h.source(), stream, last)
+	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("catching up with %s: %w", stream, err)
 	}
@@ -109,37 +129,69 @@ func (h *Hub) catchUp(ctx context.Context, stream string) (last uint64, objects 
 }
 
 // streamSource reads stored messages in order, for the index.
-type streamSource struct{ js jetstream.JetStream }
+type streamSource struct {
+	js jetstream.JetStream
+	// next, where set, tells what is stored from a sequence on, for sure.
+	next func(ctx context.Context, stream string, from uint64) (uint64, error)
+	// fences are handed out too, which are no objects.
+	fences bool
+}
 
 const catchUpBatch = 256
 
 // Messages calls fn for each message from one sequence through another.
 // Sequences that are gone are passed over.
 func (s streamSource) Messages(ctx context.Context, stream string, from, through uint64, fn func(catalog.Message) error) error {
-	for from <= through {
-		msgs, err := jetstreamext.GetBatch(ctx, s.js, stream, catchUpBatch, jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchMaxBytes(32<<20))
-		if err != nil {
-			return err
-		}
-		n := 0
-		for m, err := range msgs {
-			if errors.Is(err, jetstreamext.ErrNoMessages) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if m.Sequence > through {
-				return nil
-			}
-			if err := fn(catalog.Message{Seq: m.Sequence, Subject: m.Subject, Header: m.Header.Get, Data: m.Data}); err != nil {
-				return err
-			}
-			from, n = m.Sequence+1, n+1
-		}
-		if n == 0 {
-			return nil
-		}
+	from, err := s.messages(ctx, stream, from, through, fn)
+	if err != nil || from > through || s.next == nil {
+		return err
 	}
-	return nil
+	next, err := s.next(ctx, stream, from)
+	if err == nil && next > 0 && next <= through {
+		err = fmt.Errorf("message %d: %w", next, errBehind)
+	}
+	return err
+}
+
+// messages is Messages as far as the copy that answers goes; it returns from where on
+// there was nothing.
+func (s streamSource) messages(ctx context.Context, stream string, from, through uint64, fn func(catalog.Message) error) (uint64, error) {
+	for from <= through {
+		next, err := s.batch(ctx, stream, from, through, fn)
+		if err != nil || next == from {
+			return next, err
+		}
+		from = next
+	}
+	return from, nil
+}
+
+// batchWait bounds one batch: a question to an engine that ends is never answered.
+const batchWait = 30 * time.Second
+
+func (s streamSource) batch(ctx context.Context, stream string, from, through uint64, fn func(catalog.Message) error) (uint64, error) {
+	ctx, done := context.WithTimeout(ctx, batchWait)
+	defer done()
+	msgs, err := jetstreamext.GetBatch(ctx, s.js, stream, catchUpBatch, jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchMaxBytes(32<<20))
+	if err != nil {
+		return from, err
+	}
+	for m, err := range msgs {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return from, nil
+		}
+		if err != nil {
+			return from, err
+		}
+		if m.Sequence > through {
+			return through + 1, nil
+		}
+		if s.fences || !isFence(m.Subject) {
+			if err := fn(catalog.Message{Seq: m.Sequence, Subject: m.Subject, Header: m.Header.Get, Data: m.Data}); err != nil {
+				return from, err
+			}
+		}
+		from = m.Sequence + 1
+	}
+	return from, nil
 }

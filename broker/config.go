@@ -23,13 +23,15 @@ type Config struct {
 	// Listen is host:port for NATS clients; port 0 picks a free one.
 	Listen string `koanf:"listen" json:"listen"`
 	// Advertise is the URL written into credentials files, such as
-	// tls://hub.example:4222. Empty: made from Listen.
+	// tls://hub.example:4222; of several nodes all, with commas. Empty: made from
+	// Listen.
 	Advertise string  `koanf:"advertise" json:"advertise"`
 	TLS       TLS     `koanf:"tls" json:"tls"`
 	HTTP      HTTP    `koanf:"http" json:"http"`
 	TAXII     TAXII   `koanf:"taxii" json:"taxii"`
 	Limits    Limits  `koanf:"limits" json:"limits"`
 	Store     Store   `koanf:"store" json:"store"`
+	Cluster   Cluster `koanf:"cluster" json:"cluster"`
 	Log       Logging `koanf:"log" json:"log"`
 }
 
@@ -126,6 +128,7 @@ func (c *Config) Check() error {
 	}
 	c.checkListeners(bad)
 	c.checkTAXII(bad)
+	c.checkCluster(bad)
 	l := c.Limits
 	if l.PayloadBytes < 1024 || l.PayloadBytes > 64<<20 {
 		bad("limits.payload_bytes: %d is outside 1 KiB to 64 MiB", l.PayloadBytes)

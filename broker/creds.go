@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
@@ -21,7 +22,10 @@ func (h *Hub) credentials(seat *policy.Seat, token string, seed, ca []byte) ([]b
 	}
 	var out bytes.Buffer
 	out.Write(b)
-	fmt.Fprintf(&out, "\nselat-seat: %s\nselat-url: %s\n", seat.Name, h.URL())
+	fmt.Fprintf(&out, "\nselat-seat: %s\n", seat.Name)
+	for url := range strings.SplitSeq(h.URL(), ",") {
+		fmt.Fprintf(&out, "selat-url: %s\n", strings.TrimSpace(url))
+	}
 	out.Write(ca)
 	return out.Bytes(), nil
 }

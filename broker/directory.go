@@ -38,7 +38,7 @@ func (h *Hub) openDirectory(ctx context.Context) error {
 	kv, err := h.js.KeyValue(ctx, directoryBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = h.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: directoryBucket, Description: "members, seats, communities",
+			Bucket: directoryBucket, Description: "members, seats, communities", Replicas: h.cfg.replicas(),
 			History: 64, Storage: jetstream.FileStorage, Compression: true,
 		})
 	}
@@ -46,22 +46,31 @@ func (h *Hub) openDirectory(ctx context.Context) error {
 		return fmt.Errorf("opening its bucket: %w", err)
 	}
 	h.kv = kv
-	rec := directoryRecord{Format: directoryFormat}
 	entry, err := kv.Get(ctx, directoryKey)
-	switch {
-	case errors.Is(err, jetstream.ErrKeyNotFound):
-	case err != nil:
-		return fmt.Errorf("reading it: %w", err)
-	default:
-		if err := json.Unmarshal(entry.Value(), &rec); err != nil {
-			return fmt.Errorf("revision %d is unreadable: %w", entry.Revision(), err)
-		}
-		if rec.Format != directoryFormat {
-			return fmt.Errorf("it has format %d, this program reads %d: use the program that wrote it", rec.Format, directoryFormat)
-		}
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		h.region.Store(policy.NewRegion(nil, nil, nil))
+		return nil
 	}
-	h.region.Store(policy.NewRegion(rec.Members, rec.Seats, rec.Communities))
+	if err != nil {
+		return fmt.Errorf("reading it: %w", err)
+	}
+	r, err := readDirectory(entry.Value(), entry.Revision())
+	if err != nil {
+		return err
+	}
+	h.region.Store(r)
 	return nil
+}
+
+func readDirectory(b []byte, revision uint64) (*policy.Region, error) {
+	var rec directoryRecord
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return nil, fmt.Errorf("revision %d of the directory is unreadable: %w", revision, err)
+	}
+	if rec.Format != directoryFormat {
+		return nil, fmt.Errorf("the directory has format %d, this program reads %d: use the program that wrote it", rec.Format, directoryFormat)
+	}
+	return policy.NewRegion(rec.Members, rec.Seats, rec.Communities), nil
 }
 
 // saveDirectory writes the region durably. The caller holds h.admin.
@@ -69,6 +78,9 @@ func (h *Hub) saveDirectory(ctx context.Context, r *policy.Region) error {
 	b, err := json.Marshal(directoryRecord{Format: directoryFormat, Changed: time.Now().UTC(), Members: r.Members, Seats: r.Seats, Communities: r.Communities})
 	if err != nil {
 		return fmt.Errorf("writing the directory: %w", err)
+	}
+	if h.lead != nil {
+		return h.saveAfter(ctx, b)
 	}
 	if _, err := h.kv.Put(ctx, directoryKey, b); err != nil {
 		return fmt.Errorf("writing the directory: %w", err)
@@ -150,6 +162,16 @@ func (h *Hub) change(ctx context.Context, edit func(d draft) error) error {
 	if err := h.ensureStreamsOf(ctx, next); err != nil {
 		return err
 	}
+	err := h.putInForce(ctx, old, next)
+	if err == nil {
+		err = h.applied(context.WithoutCancel(ctx), func(n *needs) { n.Directory = h.revision })
+	}
+	return err
+}
+
+// putInForce writes a state of the directory and brings everything on this node in
+// line with it.
+func (h *Hub) putInForce(ctx context.Context, old, next *policy.Region) error {
 	// From here until the durables are gone, no seat is handed a new one.
 	h.gate.Lock()
 	defer h.gate.Unlock()

@@ -44,7 +44,7 @@ func (h *Hub) diskRoom(size int) error {
 	}
 	// What is in hand is not on the disk yet.
 	inHand := int64(0)
-	if h.intake != nil {
+	if h.leading() && h.intake != nil {
 		inHand = h.intake.load.bytes()
 	}
 	left := int64(free) - h.cfg.Store.ReserveBytes - diskCopies*inHand

@@ -38,10 +38,16 @@ func (h *Hub) ensureDurable(ctx context.Context, account string, s policy.Stream
 var errNotReadable = &api.Error{Code: "not-found", Message: "this seat may not read that stream: hub.streams lists those it may"}
 
 func (h *Hub) durable(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) (jetstream.Consumer, error) {
-	name, cfg := r.Name(s), durableConfig(r, seat, s, a)
+	name, cfg := r.Name(s), durableConfig(r, seat, s, a, h.cfg.Clustered())
 	c, err := h.js.Consumer(ctx, name, seat.Account)
 	switch {
 	case err == nil && sameDurable(c.CachedInfo().Config, cfg):
+		if c.CachedInfo().Config.FilterSubject == cfg.FilterSubject {
+			return c, nil
+		}
+		if c, err = h.js.UpdateConsumer(ctx, name, cfg); err != nil {
+			return nil, fmt.Errorf("bringing the durable of seat %s on %s up to date: %w", seat.Name, name, err)
+		}
 		return c, nil
 	case err == nil:
 		// It was made under another start position or filter. Those never
@@ -58,9 +64,12 @@ func (h *Hub) durable(ctx context.Context, r *policy.Region, seat *policy.Seat, 
 	return c, nil
 }
 
-// sameDurable reports whether a durable delivers what the configuration says.
+// sameDurable reports whether a durable delivers the objects that the configuration
+// says. One that was made when the hub was a single node has no filter where others
+// have one for all objects.
 func sameDurable(is, want jetstream.ConsumerConfig) bool {
-	return is.DeliverPolicy == want.DeliverPolicy && is.OptStartSeq == want.OptStartSeq && is.FilterSubject == want.FilterSubject
+	return is.DeliverPolicy == want.DeliverPolicy && is.OptStartSeq == want.OptStartSeq &&
+		(is.FilterSubject == want.FilterSubject || is.FilterSubject == "" && strings.HasSuffix(want.FilterSubject, ".*.*"))
 }
 
 func (h *Hub) deleteDurable(ctx context.Context, stream, account string) error {
@@ -166,12 +175,7 @@ func accountChanged(old *policy.Region, was *policy.Seat, next *policy.Region, n
 // connect. It returns how many durables it removed.
 func (h *Hub) reconcile(ctx context.Context) (removed int, err error) {
 	r := h.Region()
-	for _, seat := range r.Seats {
-		if err := h.pushAccount(h.accountOf(r, seat)); err != nil {
-			return 0, err
-		}
-	}
-	if err := h.shutStrangers(r); err != nil {
+	if err := h.enforceAccounts(nil, r); err != nil {
 		return 0, err
 	}
 	byName := map[string]policy.Stream{}
@@ -226,7 +230,7 @@ func (h *Hub) reconcileStream(ctx context.Context, r *policy.Region, name string
 			continue
 		}
 		a := r.MayRead(seat, s)
-		if !a.Allowed || !sameDurable(info.Config, durableConfig(r, seat, s, a)) {
+		if !a.Allowed || !sameDurable(info.Config, durableConfig(r, seat, s, a, h.cfg.Clustered())) {
 			unentitled = append(unentitled, info.Name)
 		}
 	}

@@ -91,6 +91,9 @@ func engineOptions(cfg *Config, k *keyring) (*server.Options, error) {
 		opts.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 		opts.TLSTimeout = 5
 	}
+	if cfg.Clustered() {
+		return opts, clusterOptions(opts, cfg)
+	}
 	return opts, nil
 }
 
@@ -115,9 +118,11 @@ func StoreSettings(o *server.Options, dir, key string) {
 
 // openListener lets clients in and notes the address they reach.
 func (h *Hub) openListener() error {
-	ready := make(chan struct{})
-	h.engine.AcceptLoop(ready)
-	<-ready
+	if !h.cfg.Clustered() { // else it has listened from the start
+		ready := make(chan struct{})
+		h.engine.AcceptLoop(ready)
+		<-ready
+	}
 	addr, ok := h.engine.Addr().(*net.TCPAddr)
 	if !ok || addr == nil {
 		return fmt.Errorf("could not listen on %s; is another program using it?", h.cfg.Listen)

@@ -33,10 +33,22 @@ type Hub struct {
 	conn     *nats.Conn // HUB account: services and administration
 	js       jetstream.JetStream
 
-	kv     jetstream.KeyValue
-	admin  sync.Mutex // one change to the directory at a time
-	region atomic.Pointer[policy.Region]
-	auth   *authenticator
+	// Of a hub that is a single node lead and follow are nil.
+	lead       *lead
+	grants     *grants
+	follow     *follower
+	deposed    chan struct{}
+	deposeOnce sync.Once
+	isOpen     chan struct{} // the node leads or follows
+	opened     sync.Once
+	drained    chan struct{} // the hub's team asked for this node to end
+	drainOnce  sync.Once
+
+	kv       jetstream.KeyValue
+	admin    sync.Mutex // one change to the directory at a time
+	revision uint64     // of the directory in force, of the node that leads
+	region   atomic.Pointer[policy.Region]
+	auth     *authenticator
 	// gate is held for reading while a seat is handed a durable, and for
 	// writing while a change takes durables away. Readers that are handed objects
 	// pass it when they have them (inForce).
@@ -55,12 +67,13 @@ type Hub struct {
 	lags      *deliveries
 	statuses  *statuses
 
-	recovery Recovery
-	started  time.Time
-	ready    atomic.Bool
-	broken   atomic.Bool // the store failed to write, and takes nothing more
-	failed   chan struct{}
-	unjust   atomic.Bool // durables or accounts are not yet what the directory says
+	recovery  Recovery // in the making
+	recovered atomic.Pointer[Recovery]
+	started   time.Time
+	ready     atomic.Bool
+	broken    atomic.Bool // the store failed to write, and takes nothing more
+	failed    chan struct{}
+	unjust    atomic.Bool // durables or accounts are not yet what the directory says
 
 	lock   *os.File
 	run    context.Context // ends with Close
@@ -102,8 +115,10 @@ func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	if err := h.openListener(); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	h.ready.Store(true)
-	r := h.recovery
+	if h.lead == nil {
+		h.ready.Store(true)
+	}
+	r := h.Recovered()
 	h.log.Info("the hub is open", "url", h.URL(), "streams", r.Streams, "messages", r.Messages,
 		"caught_up", r.CaughtUp, "rebuilt", r.Rebuilt, "removed_durables", r.Removed, "missing", r.Missing, "unfinished_blocks", r.Unfinished, "took", r.Took)
 	return h, nil
@@ -115,25 +130,78 @@ const startTimeout = time.Hour
 
 // start does everything but listen.
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), messages: newMessages(messagesKept), started: time.Now(), failed: make(chan struct{})}
+	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), messages: newMessages(messagesKept), started: time.Now(), failed: make(chan struct{}),
+		grants: newGrants(), deposed: make(chan struct{}), isOpen: make(chan struct{}), drained: make(chan struct{})}
+	h.region.Store(policy.NewRegion(nil, nil, nil))
 	h.auth = newAuthenticator(h.Region, h.log, h.Metrics.AuthDenials)
 	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)
 	defer done()
-	steps := []struct {
-		doing string
-		do    func() error
-	}{
+	steps := []startStep{
 		{"locking the data folder", h.lockData},
 		{"reading the keys", func() (err error) { h.keys, err = loadKeys(ctx, &h.cfg); return }},
 		{"mending the store", h.mendBlocks},
 		{"mending the store", h.mendChecksums},
 		{"starting the engine", h.startEngine},
 		{"connecting to the engine", h.connectSelf},
+	}
+	if cfg.Clustered() {
+		steps = append(steps, h.nodeSteps(ctx)...)
+	} else {
+		steps = append(steps, h.singleSteps(ctx)...)
+	}
+	for _, s := range steps {
+		if err := s.do(); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", s.doing, err), h.Close())
+		}
+	}
+	if h.lead == nil {
+		h.recovery.Took = time.Since(h.started).Round(time.Millisecond)
+		h.sayRecovered()
+	}
+	return h, nil
+}
+
+// startStep is one thing that a start does.
+type startStep struct {
+	doing string
+	do    func() error
+}
+
+// nodeSteps are those of a node of a cluster, up to where it leads or follows.
+func (h *Hub) nodeSteps(ctx context.Context) []startStep {
+	// Without a deadline each question to the engine has the client library's few
+	// seconds: while its groups choose who leads them, some are never answered.
+	asks, stop := context.WithCancel(h.run)
+	context.AfterFunc(ctx, stop)
+	return []startStep{
+		{"waiting for the other nodes", func() error { return h.awaitQuorum(ctx) }},
+		{"opening the index", h.openCatalogue},
+		{"looking who leads", func() error { return h.openLead(asks) }},
+		{"following the node that leads", h.openFollower},
+		{"answering other nodes", h.openNode},
+		{"leading or following", func() error {
+			h.lead.begin()
+			select {
+			case <-h.isOpen:
+				return nil
+			case <-h.deposed:
+				return errors.New("another node took the lead while this one took it; start again")
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}},
+	}
+}
+
+// singleSteps are those of a hub that is a single node.
+func (h *Hub) singleSteps(ctx context.Context) []startStep {
+	return []startStep{
 		{"checking what the engine recovered", func() error { return h.checkRecovered(ctx) }},
 		{"opening the directory", func() error { return h.openDirectory(ctx) }},
 		{"checking the streams", func() error { return h.ensureStreams(ctx) }},
+		{"checking the streams", func() error { return h.ensureRecallStream(ctx) }},
 		{"reading the recalls", func() error { return h.openRecalls(ctx) }},
 		{"opening the index", func() error { return h.openIndex(ctx) }},
 		{"checking entitlements", func() (err error) { h.recovery.Removed, err = h.reconcile(ctx); return }},
@@ -141,15 +209,9 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"remembering the last publications", func() error { h.restoreLastPublished(ctx); return nil }},
 		{"opening the statuses", func() error { return h.openStatuses(ctx) }},
 		{"opening the services", func() error { return h.openServices(h.run) }},
+		{"letting seats in", func() error { h.accounts.inForce(); return nil }},
 		{"carrying out the recalls", func() error { h.recalls.resume(ctx); return nil }},
 	}
-	for _, s := range steps {
-		if err := s.do(); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", s.doing, err), h.Close())
-		}
-	}
-	h.recovery.Took = time.Since(h.started).Round(time.Millisecond)
-	return h, nil
 }
 
 func (h *Hub) connectSelf() (err error) {
@@ -173,6 +235,9 @@ func (h *Hub) Close() error {
 func (h *Hub) close() error {
 	h.ready.Store(false)
 	var errs []error
+	if h.lead != nil {
+		h.leave()
+	}
 	if h.recalls != nil {
 		h.recalls.cancel() // what is cut short is taken up by the next start
 	}
@@ -226,7 +291,18 @@ func (h *Hub) Ready() error {
 func (h *Hub) Failed() <-chan struct{} { return h.failed }
 
 // Recovered says what the last start found and mended.
-func (h *Hub) Recovered() Recovery { return h.recovery }
+func (h *Hub) Recovered() Recovery {
+	if r := h.recovered.Load(); r != nil {
+		return *r
+	}
+	return Recovery{}
+}
+
+// sayRecovered tells what was recovered from now on.
+func (h *Hub) sayRecovered() {
+	r := h.recovery
+	h.recovered.Store(&r)
+}
 
 // Region is the directory at this moment. It must not be changed.
 func (h *Hub) Region() *policy.Region { return h.region.Load() }

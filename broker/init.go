@@ -17,20 +17,32 @@ import (
 // directory a hub begins with (nil for an empty one). It refuses a folder that
 // already holds a hub. No listener is opened.
 func Init(ctx context.Context, cfg Config, first *policy.Region, logger *slog.Logger) error {
-	made := []string{cfg.path(keysFolder), cfg.path(streamsFolder), cfg.path(catalogFolder)}
-	for _, dir := range made {
-		if _, err := os.Stat(dir); err == nil {
-			return fmt.Errorf("%s already holds a hub, or part of one (%s); choose another folder", cfg.Data, filepath.Base(dir))
-		}
+	if err := vacant(&cfg); err != nil {
+		return err
 	}
 	err := initialise(ctx, cfg, first, logger)
 	if err != nil {
 		// A half-made hub would refuse the next try.
-		for _, dir := range made {
+		for _, dir := range folders(&cfg) {
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}
 	return err
+}
+
+// folders are what makes a data folder a hub's.
+func folders(cfg *Config) []string {
+	return []string{cfg.path(keysFolder), cfg.path(streamsFolder), cfg.path(catalogFolder), cfg.path(joinFolder), cfg.path(firstDirectory)}
+}
+
+// vacant refuses a folder that holds a hub.
+func vacant(cfg *Config) error {
+	for _, dir := range folders(cfg) {
+		if _, err := os.Stat(dir); err == nil {
+			return fmt.Errorf("%s already holds a hub, or part of one (%s); choose another folder", cfg.Data, filepath.Base(dir))
+		}
+	}
+	return nil
 }
 
 func initialise(ctx context.Context, cfg Config, first *policy.Region, logger *slog.Logger) error {
@@ -55,18 +67,18 @@ func initialise(ctx context.Context, cfg Config, first *policy.Region, logger *s
 		})
 	}
 	if err == nil {
-		err = h.writeAdminCreds()
+		err = writeAdminCreds(h.keys, &h.cfg)
 	}
 	return errors.Join(err, h.Close())
 }
 
 // writeAdminCreds makes the credentials the hub's own team administers with:
 // a user of the HUB account that may ask admin.> and nothing else.
-func (h *Hub) writeAdminCreds() error {
+func writeAdminCreds(k *keyring, cfg *Config) error {
 	var p jwt.Permissions
 	p.Pub.Allow.Add("admin.>")
 	p.Sub.Allow.Add("_INBOX.admin.>")
-	token, kp, err := ownUser(h.keys, h.keys.hub, "administrator", p)
+	token, kp, err := ownUser(k, k.hub, "administrator", p)
 	if err != nil {
 		return err
 	}
@@ -78,7 +90,7 @@ func (h *Hub) writeAdminCreds() error {
 	if err != nil {
 		return fmt.Errorf("writing the administrator's credentials: %w", err)
 	}
-	return writeSecret(AdminCreds(&h.cfg), b)
+	return writeSecret(AdminCreds(cfg), b)
 }
 
 // AdminCreds is the path of the administrator's credentials file.

@@ -125,6 +125,10 @@ func accountToken(subject string) string {
 // ledger; the receipt follows when everything is on disk.
 func (in *intake) accept(a arrival) {
 	h := in.h
+	if !h.inOffice(h.run) {
+		in.done(a.msg) // the node that leads now has it too, and answers
+		return
+	}
 	region := h.Region()
 	seat := region.SeatByAccount(accountToken(a.msg.Subject))
 	if seat == nil {

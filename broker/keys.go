@@ -99,6 +99,16 @@ func makeKeys(cfg *Config) error {
 }
 
 func loadKeys(ctx context.Context, cfg *Config) (*keyring, error) {
+	k, err := loadNodeKeys(cfg)
+	if err != nil || !cfg.Store.Encrypt {
+		return k, err
+	}
+	k.store, err = storeKey(ctx, cfg)
+	return k, err
+}
+
+// loadNodeKeys reads all but the store's key.
+func loadNodeKeys(cfg *Config) (*keyring, error) {
 	dir := cfg.path(keysFolder)
 	token, err := ReadSecret(filepath.Join(dir, fileOperatorJWT))
 	if errors.Is(err, os.ErrNotExist) {
@@ -117,11 +127,7 @@ func loadKeys(ctx context.Context, cfg *Config) (*keyring, error) {
 			return nil, fmt.Errorf("reading key %s: %w", name, err)
 		}
 	}
-	if !cfg.Store.Encrypt {
-		return k, nil
-	}
-	k.store, err = storeKey(ctx, cfg)
-	return k, err
+	return k, nil
 }
 
 // catalogueKey is what the catalogue is encrypted with: a key of its own, made of

@@ -41,6 +41,10 @@ func (w *writer) mend(ctx context.Context) {
 	slices.SortStableFunc(left, func(a, b *item) int { return cmp.Compare(a.order, b.order) })
 	var err error
 	for try := range writeTries {
+		if w.h.isDeposed() {
+			err = errDeposed
+			break
+		}
 		if w.h.broken.Load() {
 			err = errBroken // no try can succeed, and each would wait for an answer in vain
 			break
@@ -130,6 +134,9 @@ func (w *writer) pause(ctx context.Context, try int) {
 func (w *writer) catchUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	if err := w.settleSent(ctx); err != nil {
+		return err
+	}
 	last, _, err := w.h.catchUp(ctx, w.stream)
 	if err != nil {
 		return err
@@ -139,6 +146,23 @@ func (w *writer) catchUp(ctx context.Context) error {
 	w.stale = false
 	w.mu.Unlock()
 	return nil
+}
+
+// settleSent makes sure that nothing which was given up is stored from now on. A hub of
+// one node has only one engine, which has answered a later question; in a cluster what
+// one node proposed may be taken up by another that comes to lead the stream.
+func (w *writer) settleSent(ctx context.Context) error {
+	if w.h.lead == nil {
+		return nil
+	}
+	w.mu.Lock()
+	doubted := len(w.doubted) > 0
+	w.mu.Unlock()
+	if !doubted {
+		return nil
+	}
+	_, err := w.h.fence(ctx, w.stream)
+	return err
 }
 
 // settleStored settles the items that catching up found in the stream.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -268,7 +269,7 @@ func (h *Hub) IndexMetrics() (catalog.Metrics, error) {
 
 // Check is one of the things that must hold for the hub to be ready.
 type Check struct {
-	Name string // open, store, engine, index, entitlements, recalls, disk
+	Name string // open, store, engine, cluster, index, entitlements, recalls, disk
 	Err  error
 }
 
@@ -280,9 +281,10 @@ func (h *Hub) Checks() []Check {
 			when(!h.engine.JetStreamEnabled(), "the store is closed; see the log, then restart the hub"),
 			when(h.broken.Load(), "the store failed to write and takes nothing more; see the log, mend the disk, then restart the hub"))},
 		{"engine", when(!h.conn.IsConnected(), "not connected to the engine")},
+		{"cluster", h.mayServe()},
 		{"index", h.indexError()},
 		{"entitlements", when(h.unjust.Load(), "a change of the directory is not yet in force everywhere; the hub keeps trying, and its log says why")},
-		{"recalls", h.recalls.check()},
+		{"recalls", h.recallsError()},
 		{"disk", h.diskError()},
 	}
 }
@@ -295,6 +297,13 @@ func (h *Hub) indexError() error {
 		return fmt.Errorf("%w: restart the hub, which builds it again", err)
 	}
 	return nil
+}
+
+func (h *Hub) recallsError() error {
+	if !h.leading() {
+		return nil // the node that leads tells
+	}
+	return h.recalls.check()
 }
 
 func when(bad bool, why string) error {
@@ -324,7 +333,7 @@ func (h *Hub) restoreLastPublished(ctx context.Context) {
 		if err != nil {
 			break
 		}
-		err = h.lastPublishedOn(ctx, s.Name, s.Subjects, newest)
+		err = h.lastPublishedOn(ctx, s.Name, slices.DeleteFunc(s.Subjects, isFence), newest)
 	}
 	if err != nil {
 		h.log.Warn("when members last published could not be read; the metric stays absent until they publish", "error", err)

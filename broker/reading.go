@@ -75,6 +75,9 @@ func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T,
 			n, erased = h.erasures.count(), erased+1
 		}
 		out, err := answer(r)
+		if cut := h.mayServe(); cut != nil {
+			return none, errCatalogue
+		}
 		now, still, gone := h.nowIn(ctx)
 		switch {
 		case gone != nil:
@@ -221,7 +224,12 @@ func viewOf(r *policy.Region, c *policy.Collection) catalog.View {
 // Watermark is the date_added, in Unix microseconds, up to which every stream
 // shows all it will ever show. What was stamped later may still be on its way to
 // the disk in one stream while another shows its neighbours.
-func (h *Hub) Watermark() int64 { return h.writers.clock.settledUpTo() }
+func (h *Hub) Watermark() int64 {
+	if !h.leading() {
+		return h.follow.watermark.Load()
+	}
+	return h.writers.clock.settledUpTo()
+}
 
 // itemAt is the message that holds an item's bytes now.
 func itemAt(it *catalog.Item) messageAt { return messageAt{it.Place.Stream, it.Physical} }

@@ -46,6 +46,10 @@ const maxReason = 500
 // Errors are *api.Error: forbidden and the codes of policy.MayRecall, invalid,
 // not-found, unavailable, unfinished.
 func (h *Hub) Recall(ctx context.Context, account string, q api.RecallRequest) (*api.Recalled, error) {
+	if !h.leading() {
+		var out api.Recalled
+		return &out, h.forwardQuestion(ctx, account, "recall", q, &out)
+	}
 	r := h.Region()
 	seat := r.SeatByAccount(account)
 	if seat == nil {
@@ -238,6 +242,9 @@ func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
 			return err
 		}
 	}
+	if err := rs.tellNodes(ctx, batch); err != nil {
+		return err
+	}
 	for _, r := range batch {
 		if other := rs.waitsFor(r, batch); other != nil {
 			return fmt.Errorf("recall %s, of the same object, is not carried out yet", other.order.Recall)
@@ -252,6 +259,9 @@ func (rs *recalls) carryOut(ctx context.Context, batch []*recall) error {
 	}
 	if err := rs.h.index.Scrub(ctx); err != nil {
 		return fmt.Errorf("ridding the catalogue's files of it: %w", err)
+	}
+	if err := rs.h.applied(ctx, func(*needs) {}); err != nil {
+		return fmt.Errorf("having the other nodes forget it: %w", err)
 	}
 	return rs.end(ctx, batch, all)
 }

@@ -43,7 +43,7 @@ func (w *writer) eraseFrom(ctx context.Context, os orders, at messageAt) error {
 	if err != nil {
 		return err
 	}
-	raw, err := stream.GetMsg(ctx, now.Seq)
+	raw, err := h.storedMsg(ctx, at.Stream, now.Seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		// The store has lost it, or it was overwritten before: then the catalogue
 		// forgets what it knows of it, neighbours too, so that they may come again.
@@ -72,7 +72,7 @@ func (w *writer) eraseFrom(ctx context.Context, os orders, at messageAt) error {
 	if err := w.forget(now, e); err != nil {
 		return err
 	}
-	err = secureDelete(ctx, stream, now.Seq)
+	err = h.secureDelete(ctx, stream, now.Seq)
 	h.messages.forget(now) // whoever read it meanwhile has kept it again
 	return err
 }
@@ -91,12 +91,12 @@ func (w *writer) forget(now messageAt, e catalog.Erasure) error {
 	return nil
 }
 
-func secureDelete(ctx context.Context, s jetstream.Stream, seq uint64) error {
+func (h *Hub) secureDelete(ctx context.Context, s jetstream.Stream, seq uint64) error {
 	err := s.SecureDeleteMsg(ctx, seq)
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 		return fmt.Errorf("overwriting message %d: %w", seq, err)
 	}
-	if _, err := s.GetMsg(ctx, seq); !errors.Is(err, jetstream.ErrMsgNotFound) {
+	if _, err := h.storedMsg(ctx, s.CachedInfo().Config.Name, seq); !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return errors.Join(fmt.Errorf("message %d is still there after it was overwritten", seq), err)
 	}
 	return nil
@@ -214,7 +214,7 @@ func (rs *recalls) eraseRest(ctx context.Context, os orders, now messageAt) erro
 	if err != nil {
 		return err
 	}
-	raw, err := stream.GetMsg(ctx, now.Seq)
+	raw, err := rs.h.storedMsg(ctx, now.Stream, now.Seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (rs *recalls) eraseRest(ctx context.Context, os orders, now messageAt) erro
 		return err
 	}
 	if !listed || rs.h.index.At(first.Stream, first.Seq) != now.Seq {
-		return secureDelete(ctx, stream, now.Seq)
+		return rs.h.secureDelete(ctx, stream, now.Seq)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 
 func (h *Hub) controlConfig(member string) jetstream.StreamConfig {
 	c := StreamSettings(policy.ControlName(member), policy.ControlSubject(member, "*", "*", "*"))
-	c.Duplicates = h.cfg.Store.DedupeWindow
+	c.Duplicates, c.Replicas = h.cfg.Store.DedupeWindow, h.cfg.replicas()
 	c.Description = "orders to " + member
 	c.Metadata = map[string]string{"selat.control": member}
 	return c
@@ -51,7 +51,7 @@ func controlDurable(r *policy.Region, seat *policy.Seat) (jetstream.ConsumerConf
 	if len(levels) == 0 {
 		return jetstream.ConsumerConfig{}, false
 	}
-	c := durableConfig(r, seat, policy.Stream{}, policy.Access{})
+	c := durableConfig(r, seat, policy.Stream{}, policy.Access{}, false)
 	c.FilterSubject = ""
 	// An order may have to wait for its acknowledgement, and keeps no other from
 	// coming.
@@ -341,6 +341,9 @@ type RecallBacklog struct {
 // RecallBacklog counts over all seats, so that it tells of none.
 func (h *Hub) RecallBacklog(ctx context.Context) (RecallBacklog, error) {
 	var b RecallBacklog
+	if !h.leading() {
+		return b, nil // the node that leads tells
+	}
 	floors := map[string]map[string]uint64{}
 	for _, r := range h.recalls.unsettled() {
 		before := b.Outstanding

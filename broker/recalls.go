@@ -56,24 +56,34 @@ type recalls struct {
 	erased map[string]uint64 // how many messages of a stream were planned to be gone
 	failed error             // why one is not carried out yet
 
+	last uint64 // of the stream, where others may write to it; whoever has the turn
+
 	ctx    context.Context // ends when the hub begins to close
 	cancel context.CancelFunc
 }
 
-func (h *Hub) openRecalls(ctx context.Context) error {
+func (h *Hub) ensureRecallStream(ctx context.Context) error {
 	c := StreamSettings(recallStream, recallSubject+"*")
-	c.Description = "what was ordered to be forgotten"
+	c.Description, c.Replicas = "what was ordered to be forgotten", h.cfg.replicas()
+	if h.cfg.Clustered() {
+		c.Subjects = append(c.Subjects, fenceSubject(recallStream))
+	}
 	if err := h.ensureStream(ctx, c); err != nil {
 		return fmt.Errorf("making stream %s: %w", recallStream, err)
 	}
+	return nil
+}
+
+func (h *Hub) openRecalls(ctx context.Context) error {
 	rs := &recalls{h: h, turn: make(chan struct{}, 1), due: make(chan struct{}, 1), queue: newOrderQueue(), byName: map[name][]*recall{}, byID: map[string]*recall{}, erased: map[string]uint64{}}
 	rs.ctx, rs.cancel = context.WithCancel(context.Background())
 	last, err := h.lastSeq(ctx, recallStream)
 	if err != nil {
 		return err
 	}
+	rs.last = last
 	gone := map[messageAt]bool{}
-	err = streamSource{h.js}.Messages(ctx, recallStream, 1, last, func(m catalog.Message) error {
+	err = h.source().Messages(ctx, recallStream, 1, last, func(m catalog.Message) error {
 		if err := rs.read(gone, m); err != nil {
 			return fmt.Errorf("message %d of %s: %w", m.Seq, recallStream, err)
 		}
@@ -124,6 +134,39 @@ const writesAtOnce = 256
 
 // write stores records and returns when all are on disk.
 func (rs *recalls) write(ctx context.Context, subject string, records ...any) error {
+	if rs.h.isDeposed() {
+		return errDeposed
+	}
+	err := rs.writeAll(ctx, subject, records)
+	if err != nil && rs.h.lead != nil {
+		// What became of it is known once the stream is read again from its end.
+		err = errors.Join(err, rs.findEnd(ctx))
+	}
+	return err
+}
+
+// findEnd takes the end of the stream for what the next record follows, unless another
+// node writes there: after it, nothing of what was given up is stored any more.
+func (rs *recalls) findEnd(ctx context.Context) error {
+	last, err := rs.h.lastSeq(ctx, recallStream)
+	if err != nil {
+		return err
+	}
+	for seq := rs.last + 1; seq <= last; seq++ {
+		m, err := rs.h.storedMsg(ctx, recallStream, seq)
+		if err != nil {
+			return err
+		}
+		if isFence(m.Subject) {
+			rs.h.depose("another node began to recall")
+			return errNotNow
+		}
+	}
+	rs.last = last
+	return nil
+}
+
+func (rs *recalls) writeAll(ctx context.Context, subject string, records []any) error {
 	ctx, done := context.WithTimeout(ctx, time.Minute)
 	defer done()
 	for some := range slices.Chunk(records, writesAtOnce) {
@@ -133,7 +176,13 @@ func (rs *recalls) write(ctx context.Context, subject string, records ...any) er
 			if err != nil {
 				return fmt.Errorf("writing down a recall: %w", err)
 			}
-			ack, err := rs.h.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: b}, jetstream.WithExpectStream(recallStream))
+			opts := []jetstream.PublishOpt{jetstream.WithExpectStream(recallStream)}
+			if rs.h.lead != nil {
+				// Not after another node began to recall (fence.go).
+				opts = append(opts, jetstream.WithExpectLastSequence(rs.last), jetstream.WithRetryAttempts(0))
+				rs.last++
+			}
+			ack, err := rs.h.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: b}, opts...)
 			if err != nil {
 				return fmt.Errorf("writing down a recall: %w", err)
 			}

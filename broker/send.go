@@ -14,6 +14,9 @@ import (
 // sent+k; the engine refuses any other order. It does not wait.
 func (w *writer) send(ctx context.Context, r *round) error {
 	r.last, r.started = w.sent, time.Now()
+	if w.h.isDeposed() {
+		return errDeposed
+	}
 	for at := 0; at < len(r.messages); {
 		n := min(len(r.messages)-at, maxBatch)
 		var err error

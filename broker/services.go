@@ -57,7 +57,13 @@ func (h *Hub) openServices(ctx context.Context) error {
 	}
 	h.writers = newWriters(h)
 	h.intake = newIntake(h)
-	sub, err := h.conn.QueueSubscribe("seat.*.submit", "hub", h.intake.take)
+	group := h.queueGroup()
+	if h.lead != nil {
+		if err := h.openGrants(); err != nil {
+			return fmt.Errorf("subscribing to what other nodes ask: %w", err)
+		}
+	}
+	sub, err := h.conn.QueueSubscribe("seat.*.submit", group, h.intake.take)
 	if err == nil {
 		// The intake bounds what waits, and answers what it turns away; the
 		// connection's own bound would drop it unanswered.
@@ -88,7 +94,7 @@ func (h *Hub) openServices(ctx context.Context) error {
 		case "recall":
 			queue = recalls
 		}
-		_, err := h.conn.QueueSubscribe("seat.*."+v.name, "hub", func(m *nats.Msg) { h.queueQuestion(m, queue, most) })
+		_, err := h.conn.QueueSubscribe("seat.*."+v.name, group, func(m *nats.Msg) { h.queueQuestion(m, queue, most) })
 		if err != nil {
 			return fmt.Errorf("subscribing to %s: %w", v.name, err)
 		}
@@ -109,7 +115,9 @@ func (h *Hub) handlers(ctx context.Context, length, n int) chan<- *nats.Msg {
 				case <-ctx.Done():
 					return
 				case m := <-queue:
-					h.answerSeat(ctx, m)
+					if h.inOffice(ctx) {
+						h.answerSeat(ctx, m)
+					}
 				}
 			}
 		})

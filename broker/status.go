@@ -54,10 +54,13 @@ type statuses struct {
 }
 
 func (h *Hub) openStatuses(ctx context.Context) error {
+	if h.statuses != nil {
+		return nil // this node followed before it led
+	}
 	_, err := h.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: statusStream, Description: "what became of submissions, for who made them",
 		Subjects: []string{statusSubject + "*"}, Storage: jetstream.FileStorage, Compression: jetstream.S2Compression,
-		MaxAge: statusAge, MaxBytes: statusBytes, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, Duplicates: time.Minute,
+		Replicas: h.cfg.replicas(), MaxAge: statusAge, MaxBytes: statusBytes, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, Duplicates: time.Minute,
 	})
 	if err != nil {
 		return fmt.Errorf("making stream %s: %w", statusStream, err)

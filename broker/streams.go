@@ -38,6 +38,10 @@ func StreamSettings(name, subject string) jetstream.StreamConfig {
 
 func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamConfig {
 	c := StreamSettings(r.Name(s), r.Subject(s, "*", "*"))
+	c.Replicas = h.cfg.replicas()
+	if h.cfg.Clustered() {
+		c.Subjects = append(c.Subjects, fenceSubject(c.Name))
+	}
 	c.Duplicates = h.cfg.Store.DedupeWindow
 	c.Description = fmt.Sprintf("TLP:%s for %s", s.Level, s.Audience)
 	if com := r.Communities[s.Audience]; com != nil && com.Private {
@@ -107,8 +111,9 @@ func sameSettings(have, want jetstream.StreamConfig) bool {
 }
 
 // durableConfig is the durable a seat holds on a stream. Its name is the seat's
-// account key: the exports let no other account speak of it.
-func durableConfig(r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) jetstream.ConsumerConfig {
+// account key: the exports let no other account speak of it. fenced streams have
+// messages of the hub itself, which are for nobody.
+func durableConfig(r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access, fenced bool) jetstream.ConsumerConfig {
 	c := jetstream.ConsumerConfig{
 		Durable:       seat.Account,
 		AckPolicy:     jetstream.AckExplicitPolicy,
@@ -126,7 +131,7 @@ func durableConfig(r *policy.Region, seat *policy.Seat, s policy.Stream, a polic
 		// below the start position.
 		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, a.From
 	}
-	if seat.FilterType != "" || seat.FilterOrigin != "" {
+	if fenced || seat.FilterType != "" || seat.FilterOrigin != "" {
 		c.FilterSubject = r.Subject(s, orStar(seat.FilterOrigin), orStar(seat.FilterType))
 	}
 	return c

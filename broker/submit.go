@@ -42,6 +42,9 @@ func (h *Hub) Submit(ctx context.Context, s Submission) (*api.Receipt, error) {
 	if len(s.Payload) > h.cfg.Limits.PayloadBytes {
 		return nil, &api.Error{Code: "payload-too-large", Message: fmt.Sprintf("the submission has %d bytes and the limit is %d: cut it into several", len(s.Payload), h.cfg.Limits.PayloadBytes)}
 	}
+	if !h.leading() {
+		return h.forwardSubmission(ctx, m)
+	}
 	answer := make(chan *api.Receipt, 1)
 	h.intake.arrive(arrival{msg: m, at: time.Now(), told: func(r *api.Receipt) { answer <- r }})
 	select {

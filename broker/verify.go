@@ -58,7 +58,7 @@ func (h *Hub) verify(ctx context.Context) {
 			note(func(now *api.CatalogVerification) { now.Of += size.Messages })
 		}
 		for _, name := range names {
-			if err := v.Stream(ctx, streamSource{h.js}, name, tell); err != nil {
+			if err := v.Stream(ctx, h.source(), name, tell); err != nil {
 				return err
 			}
 		}

@@ -121,6 +121,8 @@ type Done struct {
 // and with Begin for one if none is under way.
 type CatalogVerify struct {
 	Begin bool `json:"begin,omitempty"`
+	// Node is whose catalogue, in a cluster; empty for that of the node that leads.
+	Node string `json:"node,omitempty"`
 }
 
 // CatalogVerification is how far that is, or what the last one found.

@@ -149,3 +149,16 @@ func (x *Index) listedAt(streamNo uint32, seq uint64) (listed, error) {
 	}
 	return m, err
 }
+
+// First returns the sequence that the message had first of which something stands now
+// under a sequence: the same unless objects of it were erased.
+func (x *Index) First(stream string, physical uint64) uint64 {
+	x.posMu.RLock()
+	defer x.posMu.RUnlock()
+	for first, now := range x.moves[stream] {
+		if now == physical {
+			return first
+		}
+	}
+	return physical
+}

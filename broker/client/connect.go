@@ -146,7 +146,7 @@ func (c *Client) options(ctx context.Context, o Options, creds *Credentials, url
 		// What is published while disconnected would arrive much later, when
 		// nobody waits for the answer any more.
 		nats.ReconnectBufSize(-1),
-		nats.PingInterval(20 * time.Second),
+		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			c.link.disconnected()

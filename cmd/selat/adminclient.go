@@ -127,7 +127,8 @@ func hubURL(cmd *cobra.Command, cfg *broker.Config) (string, error) {
 
 // adminTLS is nil only where nobody can listen in.
 func adminTLS(at string, cfg *broker.Config) (*tls.Config, error) {
-	u, err := url.Parse(at)
+	first, _, _ := strings.Cut(at, ",")
+	u, err := url.Parse(first)
 	if err != nil || u.Hostname() == "" {
 		return nil, fmt.Errorf("%q is no address of a hub: it looks like tls://hub.example:4222", at)
 	}

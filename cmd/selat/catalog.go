@@ -25,8 +25,9 @@ data, and the next start builds it again.`,
 const verifyEvery = 250 * time.Millisecond
 
 func newCatalogVerifyCmd() *cobra.Command {
+	var node string
 	cmd := verb("verify", "Hold the catalogue against the streams, object by object", arguments(), func(ctx context.Context, cmd *cobra.Command, a *admin, _ []string) error {
-		v, err := awaitVerification(ctx, cmd, a)
+		v, err := awaitVerification(ctx, cmd, a, node)
 		if err != nil {
 			return err
 		}
@@ -58,16 +59,17 @@ more. The hub goes on meanwhile; what it stores after the beginning is left out.
 
 Exit code: 0 the catalogue agrees, 1 it does not or could not be verified, 5 the
 hub does not answer.`
+	cmd.Flags().StringVar(&node, "node", "", "in a cluster, the node whose catalogue is meant (default: the one that leads)")
 	return cmd
 }
 
 // awaitVerification asks for a verification, or joins the one under way, and
 // waits for its end.
-func awaitVerification(ctx context.Context, cmd *cobra.Command, a *admin) (v api.CatalogVerification, err error) {
+func awaitVerification(ctx context.Context, cmd *cobra.Command, a *admin, node string) (v api.CatalogVerification, err error) {
 	live := isTerminal(cmd.ErrOrStderr()) && !wantsJSON(cmd)
 	tick := time.NewTicker(verifyEvery)
 	defer tick.Stop()
-	for q := (api.CatalogVerify{Begin: true}); ; q.Begin = false {
+	for q := (api.CatalogVerify{Begin: true, Node: node}); ; q.Begin = false {
 		v = api.CatalogVerification{}
 		if err := a.ask(ctx, "catalog.verify", q, &v); err != nil || !v.Running {
 			if live {

@@ -34,6 +34,7 @@ A listener that is off has - in place of its URL. Everything else goes to standa
 		RunE: runHub,
 	}
 	configFlags(cmd, true)
+	cmd.AddCommand(newHubJoinCmd(), newHubDrainCmd())
 	return cmd
 }
 
@@ -42,19 +43,36 @@ func runHub(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	cfg := l.config
-	logger, err := newLogger(cmd, cfg.Log)
+	logger, err := newLogger(cmd, l.config.Log)
 	if err != nil {
 		return err
 	}
+	for {
+		err := runOnce(cmd, l, logger)
+		if !errors.Is(err, errDeposed) {
+			return err
+		}
+		// Another node leads: this one begins anew, and follows.
+	}
+}
+
+// errDeposed ends a node that led and leads no more.
+var errDeposed = errors.New("another node leads")
+
+// runOnce runs the hub until ctx ends, or another node leads in its place.
+func runOnce(cmd *cobra.Command, l *layered, logger *slog.Logger) error {
 	ctx := cmd.Context()
-	h, err := broker.Start(ctx, cfg, logger)
+	h, err := broker.Start(ctx, l.config, logger)
 	if err != nil {
 		return fmt.Errorf("the hub does not start: %w", err)
 	}
 	err = serve(ctx, cmd, h, l, logger)
 	if closeErr := h.Close(); closeErr != nil {
 		err = errors.Join(err, fmt.Errorf("closing the hub: %w", closeErr))
+	}
+	if err == nil && l.config.Clustered() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "This node is closed; the others go on.")
+		return nil
 	}
 	if err == nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "The hub is closed.")
@@ -93,6 +111,11 @@ func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, l
 	case <-ctx.Done():
 		fmt.Fprintln(cmd.ErrOrStderr(), "Closing the hub: submissions under way are answered first.")
 		return nil
+	case <-h.Drained():
+		fmt.Fprintln(cmd.ErrOrStderr(), "This node is drained: what it has in hand is answered, then it ends.")
+		return nil
+	case <-h.Deposed():
+		return errDeposed
 	case <-h.Failed():
 		return withHint(errors.New("the store failed to write, and the hub ends"), "the log says what failed; mend the disk and start the hub again: nothing accepted is lost")
 	}

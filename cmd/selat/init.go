@@ -29,13 +29,17 @@ it with a ready-made region; read one with --print-profile, save it, change it,
 and give its path instead of its name.`,
 		Example: `  selat init --profile asean
   selat init --print-profile asean > mine.yaml
-  selat init --data /var/lib/selat --profile mine.yaml`,
+  selat init --data /var/lib/selat --profile mine.yaml
+  selat init --profile asean --cluster --node a=hub-a:6222 --node b=hub-b:6222 --node c=hub-c:6222`,
 		Args: arguments(),
 		RunE: runInit,
 	}
 	configFlags(cmd, true)
 	cmd.Flags().String("profile", noProfile, "region to begin with: "+strings.Join(profile.Names(), ", ")+", the path of a YAML file, or none")
 	cmd.Flags().String("print-profile", "", "print a ready-made profile and do nothing else")
+	cmd.Flags().Bool("cluster", false, "prepare the first of the nodes that --node names, and what the others join with")
+	cmd.Flags().StringArray("node", nil, "with --cluster, three or five times: NAME=HOST:PORT where the others reach a node; the first is this one")
+	cmd.Flags().String("code-file", "", "with --cluster: keep the code that opens the join files in this file, instead of printing it")
 	completeFlag(cmd, "profile", append(profile.Names(), noProfile)...)
 	completeFlag(cmd, "print-profile", profile.Names()...)
 	return cmd
@@ -59,6 +63,15 @@ func runInit(cmd *cobra.Command, _ []string) error {
 	}
 	cfg := l.config
 	cfg.TLS = broker.TLS{} // nothing listens yet, and the certificate may come later
+	nodes, err := cmd.Flags().GetStringArray("node")
+	if err != nil {
+		return err
+	}
+	if many, err := cmd.Flags().GetBool("cluster"); err != nil {
+		return err
+	} else if many {
+		return initCluster(cmd, l, cfg, first, source, nodes)
+	}
 	if err := broker.Init(cmd.Context(), cfg, first, logger); err != nil {
 		return fmt.Errorf("preparing %s: %w", cfg.Data, err)
 	}

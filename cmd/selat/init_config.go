@@ -51,7 +51,7 @@ func yamlValue(l *layered, s *setting) string {
 		return quoteYAML(fromFolder(l.config.Data, s.key, shown))
 	case kindText.name:
 		return quoteYAML(shown)
-	case kindCommand.name:
+	case kindCommand.name, kindNodes.name:
 		words, _ := v.([]string)
 		quoted := make([]string, len(words))
 		for i, w := range words {

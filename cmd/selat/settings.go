@@ -56,6 +56,9 @@ var settings = []setting{
 	{"store.encrypt", "", kindOnOff, "keep streams encrypted at rest; cannot change once a folder is prepared"},
 	{"store.key_command", "", kindCommand, "prints the encryption key, instead of keys/store.key"},
 	{"store.dedupe_window", "", kindDuration, "an hour or more"},
+	{"cluster.node", "", kindText, "the name of this node, where several are one hub; `selat init --cluster` sets it"},
+	{"cluster.listen", "", kindText, "host:port for the other nodes"},
+	{"cluster.nodes", "", kindNodes, "all nodes, as NAME=HOST:PORT where the others reach them"},
 	{"log.level", "log-level", kindText, "debug, info, warn or error"},
 	{"log.format", "log-format", kindText, "text or json, to standard error"},
 }
@@ -86,6 +89,7 @@ var (
 	kindDuration = kind{"a duration such as 2h", fromString(func(s string) (any, error) { return time.ParseDuration(s) }), showDuration}
 	kindOnOff    = kind{"true or false", fromString(func(s string) (any, error) { return strconv.ParseBool(s) }), plain}
 	kindCommand  = kind{"a list of a program and its arguments", parseCommand, showCommand}
+	kindNodes    = kind{"a list of nodes, as NAME=HOST:PORT", parseCommand, showCommand}
 )
 
 // fromString reads what is written the same in YAML and elsewhere.

@@ -1,0 +1,445 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Of the nodes of a cluster one leads: it decides what is accepted, recalled and
+// changed, for all of them, so that one ledger, one clock and one directory are the
+// truth about every stream. The engine carries submissions and questions to it from
+// wherever a seat is connected. The others follow (follow.go): they keep their
+// catalogues in step, answer what is read over TAXII, and one of them takes over.
+//
+// Who leads is a lease in a bucket of the cluster's own. Nothing that is stored rests
+// on it: a node that takes over first puts a fence into every stream, and whatever
+// its predecessor still sends is refused by the engine. What the lease decides is who
+// may answer: a node whose lease or grant (grants.go) ran out reads nothing to anybody.
+const (
+	leadBucket = "LEAD"
+	leadKey    = "lead"
+)
+
+// How long a lease is good, by the clock of the node that took it, counted from
+// before it asked; how often it is renewed; and how much longer the others wait.
+const (
+	leaseFor    = 6 * time.Second
+	leaseEvery  = time.Second
+	leaseMargin = time.Second
+)
+
+// leaseRecord is who leads. The term is the revision under which the lease was taken,
+// 0 in that very revision.
+type leaseRecord struct {
+	Node     string `json:"node"`
+	Term     uint64 `json:"term,omitempty"`
+	Released bool   `json:"released,omitempty"`
+}
+
+// lead is a node's part in that.
+type lead struct {
+	h      *Hub
+	bucket jetstream.KeyValue
+
+	term  atomic.Uint64 // of the lease it has, 0 without one
+	leads atomic.Bool   // it accepts
+	since time.Time     // what until counts from
+	until atomic.Int64  // nanoseconds
+
+	mu       sync.Mutex
+	revision uint64 // of the lease as it was last written here
+	giveUp   bool   // it is not to take the lease (any more)
+
+	closing chan struct{}
+	cancel  context.CancelFunc // ends the campaign
+	work    sync.WaitGroup     // the campaign, and taking over
+}
+
+// leading reports whether this node decides. One that is a hub by itself always does.
+func (h *Hub) leading() bool { return h.lead == nil || h.lead.leads.Load() }
+
+// Leads reports whether this node decides what is accepted. A hub that is a single
+// node does.
+func (h *Hub) Leads() bool { return h.leading() }
+
+func (h *Hub) openLead(ctx context.Context) error {
+	l := &lead{h: h, since: time.Now(), closing: make(chan struct{}), cancel: func() {}}
+	l.until.Store(-1)
+	err := h.insist(ctx, func(ctx context.Context) (err error) {
+		l.bucket, err = h.js.KeyValue(ctx, leadBucket)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			l.bucket, err = h.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+				Bucket: leadBucket, Description: "which node leads", History: 1, Storage: jetstream.FileStorage, Replicas: h.cfg.replicas(),
+			})
+		}
+		return err
+	})
+	h.lead = l
+	return err
+}
+
+// insistEvery is how often what the engine could not answer is asked again: while
+// nodes begin, and while its groups choose who leads them.
+const insistEvery = 250 * time.Millisecond
+
+// insist tries until it succeeds or ctx ends.
+func (h *Hub) insist(ctx context.Context, do func(context.Context) error) error {
+	tick := time.NewTicker(insistEvery)
+	defer tick.Stop()
+	for {
+		err := do(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// begin campaigns until leave.
+func (l *lead) begin() {
+	ctx, cancel := context.WithCancel(l.h.run)
+	l.cancel = cancel
+	l.work.Go(func() { l.campaign(ctx) })
+}
+
+// holds reports whether the lease is this node's, as far as it knows.
+func (l *lead) holds() bool { return l.term.Load() > 0 }
+
+// valid is for how long the lease is still good.
+func (l *lead) valid() time.Duration {
+	return time.Duration(l.until.Load()) - time.Since(l.since)
+}
+
+func (l *lead) hold(from time.Time) { l.until.Store(int64(from.Sub(l.since) + leaseFor)) }
+
+// campaign renews the lease, or takes it once nobody has it, until ctx ends or
+// another node has taken it from here.
+func (l *lead) campaign(ctx context.Context) {
+	tick := time.NewTicker(leaseEvery / 2)
+	defer tick.Stop()
+	var seen uint64
+	seenAt := time.Now()
+	patience := leaseFor + leaseMargin + rand.N(leaseMargin)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.h.deposed:
+			return
+		case <-tick.C:
+		}
+		if l.holds() {
+			l.renew(ctx)
+			continue
+		}
+		rec, revision, err := l.read(ctx)
+		if err != nil {
+			continue // no quorum, or it chooses
+		}
+		if revision != seen {
+			seen, seenAt = revision, time.Now()
+		}
+		free := revision == 0 || rec.Released || rec.Node == l.h.cfg.Cluster.Node || time.Since(seenAt) > patience
+		if free {
+			l.take(ctx, revision)
+		}
+	}
+}
+
+func (l *lead) read(ctx context.Context) (rec leaseRecord, revision uint64, err error) {
+	ctx, done := context.WithTimeout(ctx, leaseEvery*2)
+	defer done()
+	e, err := l.bucket.Get(ctx, leadKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return rec, 0, nil
+	}
+	if err != nil {
+		return rec, 0, err
+	}
+	return rec, e.Revision(), json.Unmarshal(e.Value(), &rec)
+}
+
+// write puts the lease into the bucket if it is still as it was under a revision.
+func (l *lead) write(ctx context.Context, rec leaseRecord, after uint64) (uint64, error) {
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return 0, err
+	}
+	ctx, done := context.WithTimeout(ctx, leaseEvery*2)
+	defer done()
+	if after == 0 {
+		return l.bucket.Create(ctx, leadKey, b)
+	}
+	return l.bucket.Update(ctx, leadKey, b, after)
+}
+
+func (l *lead) take(ctx context.Context, after uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.giveUp {
+		return
+	}
+	from := time.Now()
+	revision, err := l.write(ctx, leaseRecord{Node: l.h.cfg.Cluster.Node}, after)
+	if err != nil {
+		return // another was first, or nobody can decide now
+	}
+	l.revision = revision
+	l.hold(from)
+	l.term.Store(revision)
+	l.h.grants.reset(leaseFor)
+	l.h.log.Info("this node takes the lead", "node", l.h.cfg.Cluster.Node, "term", revision)
+	l.work.Go(func() { l.takeOver(ctx) })
+}
+
+func (l *lead) renew(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.giveUp || l.valid() > leaseFor-leaseEvery {
+		return
+	}
+	node, term := l.h.cfg.Cluster.Node, l.term.Load()
+	from := time.Now()
+	revision, err := l.write(ctx, leaseRecord{Node: node, Term: term}, l.revision)
+	if err == nil {
+		l.revision = revision
+		l.hold(from)
+		return
+	}
+	if !wrongSequence(err) && !errors.Is(err, jetstream.ErrKeyExists) {
+		return // whether it was written shows the next time
+	}
+	rec, revision, err := l.read(ctx)
+	switch {
+	case err != nil || revision < l.revision: // or an answer from a node that is behind
+	case rec.Node == node && (rec.Term == term || revision == term):
+		l.revision = revision
+	default:
+		l.h.depose(fmt.Sprintf("node %s took the lead", rec.Node))
+	}
+}
+
+// release gives the lease to whoever takes it, and takes it no more.
+func (l *lead) release(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.giveUp = true
+	if !l.holds() {
+		return
+	}
+	l.until.Store(-1)
+	l.leads.Store(false)
+	if _, err := l.write(ctx, leaseRecord{Node: l.h.cfg.Cluster.Node, Term: l.term.Load(), Released: true}, l.revision); err != nil {
+		l.h.log.Warn("the lead could not be given up; the others wait until it ends", "error", err)
+	}
+}
+
+// takeOver does what a start of a hub by itself does after its engine, and then
+// accepts. What fails while nodes come and go is tried again.
+func (l *lead) takeOver(ctx context.Context) {
+	h := l.h
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	l.work.Go(func() {
+		select {
+		case <-h.deposed:
+			done()
+		case <-ctx.Done():
+		}
+	})
+	began := time.Now()
+	steps := []struct {
+		doing string
+		do    func(context.Context) error
+	}{
+		{"ending what follows another node", h.stopFollowing},
+		{"opening the directory", h.takeDirectory},
+		{"checking the streams", h.ensureStreams},
+		{"checking the streams", h.ensureRecallStream},
+		{"fencing the streams", h.fenceAll},
+		{"reading the recalls", h.openRecalls},
+		{"opening the index", h.catchUpAll},
+		{"checking entitlements", func(ctx context.Context) error {
+			removed, err := h.reconcile(ctx)
+			h.recovery.Removed += removed
+			return err
+		}},
+		{"ending places that were given up", h.endFormerPlaces},
+		{"remembering the last publications", func(ctx context.Context) error { h.restoreLastPublished(ctx); return nil }},
+		{"opening the statuses", h.openStatuses},
+	}
+	for _, s := range steps {
+		failed := false
+		err := h.insist(ctx, func(ctx context.Context) error {
+			err := s.do(ctx)
+			if err != nil && !failed && ctx.Err() == nil {
+				failed = true
+				h.log.Warn("taking the lead needs another try", "doing", s.doing, "error", err)
+			}
+			return err
+		})
+		if err != nil {
+			return // the hub closes, or another took over
+		}
+	}
+	if err := h.openServices(h.run); err != nil {
+		h.depose(fmt.Sprintf("the services could not be opened: %v", err))
+		return
+	}
+	h.accounts.inForce()
+	h.recovery.Took = time.Since(began).Round(time.Millisecond)
+	h.sayRecovered()
+	l.leads.Store(true)
+	h.ready.Store(true)
+	h.log.Info("this node leads", "node", h.cfg.Cluster.Node, "term", l.term.Load(), "took", h.recovery.Took)
+	h.opened.Do(func() { close(h.isOpen) })
+	h.recalls.resume(ctx)
+}
+
+// depose says that this node must not go on as it is: it is started anew.
+func (h *Hub) depose(why string) {
+	h.deposeOnce.Do(func() {
+		h.log.Warn("this node leads no more and starts anew", "node", h.cfg.Cluster.Node, "why", why)
+		h.ready.Store(false)
+		if h.lead != nil {
+			h.lead.until.Store(-1)
+			h.lead.leads.Store(false)
+		}
+		close(h.deposed)
+	})
+}
+
+// errDeposed is said of what a node would still write that leads no more. A writer
+// that catches up with a stream learns of it before it can write behind the fence that
+// says so.
+var errDeposed = errors.New("another node leads")
+
+func (h *Hub) isDeposed() bool {
+	select {
+	case <-h.deposed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Deposed is closed when another node leads in place of this one: the hub is to be
+// closed and started again, and follows then.
+func (h *Hub) Deposed() <-chan struct{} { return h.deposed }
+
+// fenceAll keeps out of every stream what a predecessor may still send.
+func (h *Hub) fenceAll(ctx context.Context) error {
+	streams, err := h.objectStreams(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(streams, recallStream) {
+		if _, err := h.fence(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayServe says why this node may read nothing to anybody, nil if it may: one that
+// is cut off from the others does not know what was taken away.
+func (h *Hub) mayServe() error {
+	switch {
+	case h.lead == nil:
+		return nil
+	case h.lead.leads.Load():
+		if h.lead.valid() > 0 {
+			return nil
+		}
+	case h.follow != nil && h.follow.valid() > 0:
+		return nil
+	}
+	return errCutOff
+}
+
+var errCutOff = errors.New("this node is not in touch with the others, and reads nothing to anybody until it is")
+
+// queueGroup is where this node waits for what seats ask. It is another one in each
+// term: what is asked while an earlier node does not know yet that it leads no more
+// reaches both, and that one does not answer (inOffice).
+func (h *Hub) queueGroup() string {
+	if h.lead == nil {
+		return "hub"
+	}
+	return fmt.Sprintf("hub-%d", h.lead.term.Load())
+}
+
+// inOffice reports whether this node may answer what was asked, and waits while it
+// cannot tell: if it leads no more, another answers.
+func (h *Hub) inOffice(ctx context.Context) bool {
+	if h.lead == nil || h.lead.valid() > 0 {
+		return true
+	}
+	tick := time.NewTicker(leaseEvery / 10)
+	defer tick.Stop()
+	for h.lead.valid() <= 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-h.deposed:
+			return false
+		case <-h.lead.closing:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
+// leave gives up what this node has in the cluster before it closes: the lead, once
+// what it took in is answered, and the lead of the engine's groups.
+func (h *Hub) leave() {
+	ctx, done := context.WithTimeout(context.Background(), leaseFor)
+	defer done()
+	close(h.lead.closing)
+	h.lead.cancel()
+	h.lead.work.Wait()
+	if h.intake != nil && h.lead.leads.Load() {
+		h.recalls.cancel()
+		h.intake.close()
+		h.writers.close()
+	}
+	h.lead.release(ctx)
+	h.stepDown()
+}
+
+// stepDown has the other nodes' engines lead what this one leads.
+func (h *Hub) stepDown() {
+	if h.engine == nil || !h.engine.Running() {
+		return
+	}
+	d, err := h.engine.JszAccount(&server.JSzOptions{Account: public(h.keys.hub), Streams: true, Consumer: true})
+	if err != nil {
+		return // it leads nothing that could be told
+	}
+	account := public(h.keys.hub)
+	for i := range d.Streams {
+		s := &d.Streams[i]
+		for _, c := range s.Consumer {
+			if h.engine.JetStreamIsConsumerLeader(account, s.Name, c.Name) {
+				h.engine.JetStreamStepdownConsumer(account, s.Name, c.Name) //nolint:errcheck // its end does the same, later
+			}
+		}
+		if h.engine.JetStreamIsStreamLeader(account, s.Name) {
+			h.engine.JetStreamStepdownStream(account, s.Name) //nolint:errcheck // its end does the same, later
+		}
+	}
+}
