@@ -23,6 +23,9 @@ type testCluster struct {
 	t    testing.TB
 	cfgs map[string]broker.Config
 
+	// links are between the nodes: links[a][b] is how a reaches b.
+	links map[string]map[string]*link
+
 	mu    sync.Mutex
 	nodes map[string]*broker.Hub
 }
@@ -39,7 +42,7 @@ func freeAddress(t testing.TB) string {
 
 func newTestCluster(t testing.TB) *testCluster {
 	t.Helper()
-	c := &testCluster{t: t, cfgs: map[string]broker.Config{}, nodes: map[string]*broker.Hub{}}
+	c := &testCluster{t: t, cfgs: map[string]broker.Config{}, nodes: map[string]*broker.Hub{}, links: map[string]map[string]*link{}}
 	folder := t.TempDir()
 	var nodes, urls []string
 	listen := map[string]string{}
@@ -70,17 +73,47 @@ func newTestCluster(t testing.TB) *testCluster {
 		must(t, err)
 		must(t, f.Close())
 	}
+	c.lay(nodes)
+	c.startAll()
+	t.Cleanup(func() {
+		c.stopAll()
+	})
+	return c
+}
+
+// lay lays the links: each node reaches each other one by a line of its own.
+func (c *testCluster) lay(nodes []string) {
+	for _, from := range nodeNames {
+		cfg, reach := c.cfgs[from], []string{}
+		c.links[from] = map[string]*link{}
+		for i, to := range nodeNames {
+			if to == from {
+				reach = append(reach, nodes[i])
+				continue
+			}
+			l := newLink(c.t, strings.TrimPrefix(nodes[i], to+"="))
+			c.links[from][to] = l
+			reach = append(reach, to+"="+l.address)
+		}
+		cfg.Cluster.Nodes = reach
+		c.cfgs[from] = cfg
+	}
+}
+
+func (c *testCluster) startAll() {
 	var starting sync.WaitGroup
 	for _, n := range nodeNames {
 		starting.Go(func() { c.start(n) })
 	}
 	starting.Wait()
-	t.Cleanup(func() {
-		for _, n := range nodeNames {
-			c.stop(n)
-		}
-	})
-	return c
+}
+
+func (c *testCluster) stopAll() {
+	var stopping sync.WaitGroup
+	for _, n := range nodeNames {
+		stopping.Go(func() { c.stop(n) })
+	}
+	stopping.Wait()
 }
 
 func (c *testCluster) start(n string) {

@@ -30,9 +30,11 @@ type crash struct {
 	mu      sync.Mutex
 	sent    []sentObject // by number
 	acked   map[copyOf]address
-	late    int // acknowledged as duplicates: stored while the answer was lost
-	lost    int // acknowledged, and not stored there or not delivered
-	again   int // submissions sent more than once
+	late    int           // acknowledged as duplicates: stored while the answer was lost
+	lost    int           // acknowledged, and not stored there or not delivered
+	again   int           // submissions sent more than once
+	patient time.Duration // how long a submission waits for its receipt
+	pause   pause
 	faults  []string
 	lives   []broker.Recovery
 	opening []time.Duration
@@ -71,7 +73,7 @@ type crashReader struct {
 
 func newCrash(h *testHub) *crash {
 	h.t.Helper()
-	c := &crash{publishers: map[string]*seat{}, acked: map[copyOf]address{}, stop: make(chan struct{})}
+	c := &crash{publishers: map[string]*seat{}, acked: map[copyOf]address{}, stop: make(chan struct{}), patient: 500 * time.Millisecond}
 	for _, l := range crashLoads {
 		c.publishers[l.seat] = h.seat(l.seat, policy.Publisher, stix.Red)
 	}
@@ -164,7 +166,7 @@ func (c *crash) publish(t *testing.T) {
 
 // send submits once and reports whether every object has its receipt.
 func (c *crash) send(s *seat, payload []byte, to string, first int) bool {
-	r, err := s.try(payload, to, 500*time.Millisecond)
+	r, err := s.try(payload, to, c.patient)
 	if err != nil {
 		return errors.Is(err, nats.ErrConnectionClosed) && c.gaveUp(s)
 	}
@@ -194,6 +196,9 @@ func (c *crash) send(s *seat, payload []byte, to string, first int) bool {
 			c.late++
 		}
 		c.acked[cp] = at
+	}
+	if settled {
+		c.pause.accepted(time.Now())
 	}
 	return settled
 }

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,20 +35,56 @@ func runHubProcess(path string) {
 	if err == nil {
 		err = json.Unmarshal(b, &cfg)
 	}
-	var hub *broker.Hub
-	if err == nil {
-		hub, err = broker.Start(context.Background(), cfg, nil)
-	}
-	if err == nil {
-		err = json.NewEncoder(os.Stdout).Encode(hub.Recovered())
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the hub process:", err)
 		os.Exit(1)
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	fmt.Fprintln(os.Stderr, "the hub process was left alone:", err)
-	os.Exit(1)
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		fmt.Fprintln(os.Stderr, "the hub process was left alone:", err)
+		os.Exit(1)
+	}()
+	for {
+		if err := runHubOnce(cfg); err != nil {
+			fmt.Fprintln(os.Stderr, "the hub process:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+// runHubOnce runs a hub until another node leads in its place, or it is told to end.
+func runHubOnce(cfg broker.Config) error {
+	hub, err := broker.Start(context.Background(), cfg, processLogger(cfg))
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(hub.Recovered()); err != nil {
+		return err
+	}
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	select {
+	case <-hub.Deposed():
+		return hub.Close()
+	case <-term:
+		if err := hub.Close(); err != nil {
+			return err
+		}
+		os.Exit(0)
+	}
+	return nil
+}
+
+// processLogger writes what a node logs beside its folder, where that is asked for.
+func processLogger(cfg broker.Config) *slog.Logger {
+	if os.Getenv("SELAT_TEST_LOG") == "" {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Clean(cfg.Data)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
 // process is one life of a hub in a process of its own.
@@ -72,11 +111,13 @@ func startProcess(t *testing.T, config string) *process {
 	must(t, p.cmd.Start())
 	go func() {
 		defer close(p.read)
-		line, err := bufio.NewReader(out).ReadBytes('\n')
+		r := bufio.NewReader(out)
+		line, err := r.ReadBytes('\n')
 		if err == nil && json.Unmarshal(line, &p.found) == nil {
 			p.opened = time.Since(p.started)
 		}
 		close(p.ready)
+		io.Copy(io.Discard, r) //nolint:errcheck // it says it again when it begins anew
 	}()
 	return p
 }

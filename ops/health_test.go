@@ -17,7 +17,7 @@ func TestHealthOfAReadyHub(t *testing.T) {
 	}{
 		{"/livez", 200, "ok\n"},
 		{"/readyz", 200, "ok\n"},
-		{"/readyz?verbose", 200, "ok open\nok store\nok engine\nok index\nok entitlements\nok recalls\nok disk\nok\n"},
+		{"/readyz?verbose", 200, "ok open\nok store\nok engine\nok cluster\nok index\nok entitlements\nok recalls\nok disk\nok\n"},
 		{"/favicon.ico", 404, "there is nothing here; / lists what there is\n"},
 		{"/metrics/", 404, "there is nothing here; / lists what there is\n"},
 	} {
@@ -55,7 +55,7 @@ func TestReadinessOfAHubWithoutRoom(t *testing.T) {
 		t.Errorf("/readyz answers %d %q", status, body)
 	}
 	status, body = w.get("/readyz?verbose")
-	if status != 503 || !strings.HasPrefix(body, "ok open\nok store\nok engine\nok index\nok entitlements\nok recalls\nfailed disk: ") {
+	if status != 503 || !strings.HasPrefix(body, "ok open\nok store\nok engine\nok cluster\nok index\nok entitlements\nok recalls\nfailed disk: ") {
 		t.Errorf("/readyz?verbose answers %d %q", status, body)
 	}
 }

@@ -26,6 +26,9 @@ func initCluster(cmd *cobra.Command, l *layered, cfg broker.Config, first *polic
 	if err != nil {
 		return err
 	}
+	if err := setCluster(l, &cfg); err != nil {
+		return err
+	}
 	code, err := broker.InitCluster(cfg, first, "")
 	if err != nil {
 		return fmt.Errorf("preparing %s: %w", cfg.Data, err)
@@ -34,9 +37,6 @@ func initCluster(cmd *cobra.Command, l *layered, cfg broker.Config, first *polic
 		if err := os.WriteFile(file, []byte(code+"\n"), 0o600); err != nil {
 			return fmt.Errorf("keeping the code of the join files: %w", err)
 		}
-	}
-	if err := setCluster(l, &cfg); err != nil {
-		return err
 	}
 	if err := keepForTheRecord(l, source); err != nil {
 		return err
@@ -69,8 +69,12 @@ func initCluster(cmd *cobra.Command, l *layered, cfg broker.Config, first *polic
 // setCluster puts the settings of a cluster into what the configuration file will say.
 func setCluster(l *layered, cfg *broker.Config) error {
 	const from = "this node"
+	nodes := make([]any, len(cfg.Cluster.Nodes))
+	for i, n := range cfg.Cluster.Nodes {
+		nodes[i] = n
+	}
 	for key, v := range map[string]any{
-		"cluster.node": cfg.Cluster.Node, "cluster.listen": cfg.Cluster.Listen, "cluster.nodes": cfg.Cluster.Nodes,
+		"cluster.node": cfg.Cluster.Node, "cluster.listen": cfg.Cluster.Listen, "cluster.nodes": nodes,
 		"name": cfg.Name, "advertise": cfg.Advertise, "store.encrypt": fmt.Sprint(cfg.Store.Encrypt),
 	} {
 		if s, ok := v.(string); ok && s == l.values.String(key) {
