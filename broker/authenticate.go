@@ -40,6 +40,9 @@ func (c Credential) String() string { return "a token of " + c.User }
 // tokens that are not known to be right; busy when too many wait for a turn or
 // ctx ends. The latter two say when to try again (RetryAfter).
 func (h *Hub) Authenticate(ctx context.Context, user, token, address string) (*policy.Seat, error) {
+	if h.mayServe() != nil {
+		return nil, errCutOffNow
+	}
 	return h.auth.check(ctx, Credential{User: user, Token: token}, peerOf(address))
 }
 
@@ -47,6 +50,9 @@ func (h *Hub) Authenticate(ctx context.Context, user, token, address string) (*p
 // its subject's common name. The caller has verified the certificate. The error
 // is an *api.Error, unauthorized.
 func (h *Hub) AuthenticateCertificate(name string) (*policy.Seat, error) {
+	if h.mayServe() != nil {
+		return nil, errCutOffNow
+	}
 	r := h.Region()
 	seat := r.Seats[name]
 	switch {
@@ -57,6 +63,9 @@ func (h *Hub) AuthenticateCertificate(name string) (*policy.Seat, error) {
 	}
 	return seat, nil
 }
+
+// errCutOffNow is answered by a node that does not know what was taken away.
+var errCutOffNow = &api.Error{Code: "busy", Message: "this node of the hub is not in touch with the others; ask again shortly, or another", RetryAfter: 5 * time.Second}
 
 // Why a credential is denied: values of the metric's label, told to nobody.
 const (

@@ -38,6 +38,9 @@
 //	                  recall_tell.go who is told, recall_erase.go how bytes leave;
 //	                  narrow.go what a stricter version takes away
 //	services.go       what a seat can ask; intake.go and rates.go how much
+//	lead.go           of several nodes one decides; fence.go why an earlier one cannot
+//	                  any more; grants.go when the others may read to people, follow.go
+//	                  and tail.go how they keep up; nodes.go what nodes ask each other
 //	observe.go        what metrics and health read
 //
 // What does not live here: the rules themselves (broker/policy), the index

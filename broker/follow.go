@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/selat-hub/selat/broker/policy"
 )
@@ -251,7 +252,7 @@ func (h *Hub) adoptDirectory(ctx context.Context, revision uint64) error {
 		}
 		h.kv = kv
 	}
-	e, err := h.kv.GetRevision(ctx, directoryKey, revision)
+	e, err := h.directoryAt(ctx, revision)
 	if err != nil {
 		return fmt.Errorf("reading revision %d of the directory: %w", revision, err)
 	}
@@ -263,6 +264,21 @@ func (h *Hub) adoptDirectory(ctx context.Context, revision uint64) error {
 	defer h.gate.Unlock()
 	old := h.region.Swap(next)
 	return h.enforceAccounts(old, next)
+}
+
+// directoryAt reads a revision, which this node's copy may not have yet.
+func (h *Hub) directoryAt(ctx context.Context, revision uint64) (jetstream.KeyValueEntry, error) {
+	for try := 1; ; try++ {
+		e, err := h.kv.GetRevision(ctx, directoryKey, revision)
+		if !errors.Is(err, jetstream.ErrKeyNotFound) || try == copyTries {
+			return e, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(copyWait):
+		}
+	}
 }
 
 // enforceAccounts brings the accounts on this node from one state of the directory to

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
 	"github.com/selat-hub/selat/broker/api"
 	"github.com/selat-hub/selat/broker/catalog"
 	"github.com/selat-hub/selat/broker/policy"
@@ -241,7 +243,7 @@ const messagesAtOnce = 32
 func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err error) {
 	for len(items) > 0 {
 		n := reach(items, messagesAtOnce)
-		messages, err := h.messages.get(ctx, h.js, items[:n])
+		messages, err := h.messagesOf(ctx, items[:n])
 		if err != nil {
 			return nil, err
 		}
@@ -251,6 +253,30 @@ func (h *Hub) runs(ctx context.Context, items []catalog.Item) (out []Run, err er
 		items = items[n:]
 	}
 	return out, nil
+}
+
+// How often, and after what time, a message is read again that a copy of its stream
+// may not have yet.
+const (
+	copyTries = 20
+	copyWait  = 25 * time.Millisecond
+)
+
+// messagesOf reads the messages of items. In a cluster any node's copy may answer, and
+// may be a little behind what the catalogue knows.
+func (h *Hub) messagesOf(ctx context.Context, items []catalog.Item) (map[messageAt][]byte, error) {
+	for try := 1; ; try++ {
+		messages, err := h.messages.get(ctx, h.js, items)
+		behind := errors.Is(err, errNotAsKnown) || errors.Is(err, jetstreamext.ErrNoMessages)
+		if !behind || h.lead == nil || try == copyTries {
+			return messages, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(copyWait):
+		}
+	}
 }
 
 // reach is how many of the items stand in the first so many messages.
