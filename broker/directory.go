@@ -39,7 +39,7 @@ func (h *Hub) openDirectory(ctx context.Context) error {
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = h.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: directoryBucket, Description: "members, seats, communities", Replicas: h.cfg.replicas(),
-			History: 64, Storage: jetstream.FileStorage, Compression: true,
+			History: 64, Storage: jetstream.FileStorage, Compression: !h.cfg.Clustered(),
 		})
 	}
 	if err != nil {

@@ -23,7 +23,8 @@ import (
 
 func (h *Hub) controlConfig(member string) jetstream.StreamConfig {
 	c := StreamSettings(policy.ControlName(member), policy.ControlSubject(member, "*", "*", "*"))
-	c.Duplicates, c.Replicas = h.cfg.Store.DedupeWindow, h.cfg.replicas()
+	c.Duplicates = h.cfg.Store.DedupeWindow
+	h.replicated(&c)
 	c.Description = "orders to " + member
 	c.Metadata = map[string]string{"selat.control": member}
 	return c

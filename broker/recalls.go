@@ -64,7 +64,8 @@ type recalls struct {
 
 func (h *Hub) ensureRecallStream(ctx context.Context) error {
 	c := StreamSettings(recallStream, recallSubject+"*")
-	c.Description, c.Replicas = "what was ordered to be forgotten", h.cfg.replicas()
+	c.Description = "what was ordered to be forgotten"
+	h.replicated(&c)
 	if h.cfg.Clustered() {
 		c.Subjects = append(c.Subjects, fenceSubject(recallStream))
 	}

@@ -57,12 +57,13 @@ func (h *Hub) openStatuses(ctx context.Context) error {
 	if h.statuses != nil {
 		return nil // this node followed before it led
 	}
-	_, err := h.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	c := jetstream.StreamConfig{
 		Name: statusStream, Description: "what became of submissions, for who made them",
 		Subjects: []string{statusSubject + "*"}, Storage: jetstream.FileStorage, Compression: jetstream.S2Compression,
-		Replicas: h.cfg.replicas(), MaxAge: statusAge, MaxBytes: statusBytes, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, Duplicates: time.Minute,
-	})
-	if err != nil {
+		MaxAge: statusAge, MaxBytes: statusBytes, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, Duplicates: time.Minute,
+	}
+	h.replicated(&c)
+	if _, err := h.js.CreateOrUpdateStream(ctx, c); err != nil {
 		return fmt.Errorf("making stream %s: %w", statusStream, err)
 	}
 	s := &statuses{h: h, recent: map[string]*list.Element{}, order: list.New(), drained: make(chan struct{})}

@@ -38,10 +38,10 @@ func StreamSettings(name, subject string) jetstream.StreamConfig {
 
 func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamConfig {
 	c := StreamSettings(r.Name(s), r.Subject(s, "*", "*"))
-	c.Replicas = h.cfg.replicas()
 	if h.cfg.Clustered() {
 		c.Subjects = append(c.Subjects, fenceSubject(c.Name))
 	}
+	h.replicated(&c)
 	c.Duplicates = h.cfg.Store.DedupeWindow
 	c.Description = fmt.Sprintf("TLP:%s for %s", s.Level, s.Audience)
 	if com := r.Communities[s.Audience]; com != nil && com.Private {
@@ -49,6 +49,17 @@ func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamCo
 	}
 	c.Metadata = map[string]string{"selat.audience": h.metadataAudience(r, s), "selat.tlp": s.Level.String()}
 	return c
+}
+
+// replicated sets on how many nodes a stream is. Where that is more than one it is not
+// compressed: after a kill the engine (nats-server 2.15.2) cuts a copy back to what its
+// log repeats, and in doing so may take up a block that it has compressed as the one to
+// write to. What it then appends is not compressed, and the block cannot be read again.
+func (h *Hub) replicated(c *jetstream.StreamConfig) {
+	c.Replicas = h.cfg.replicas()
+	if h.cfg.Clustered() {
+		c.Compression = jetstream.NoCompression
+	}
 }
 
 func (h *Hub) metadataAudience(r *policy.Region, s policy.Stream) string {
