@@ -205,7 +205,7 @@ func TestAClusterLosesNothingWhateverHappensToItsNodes(t *testing.T) {
 		p.settle(load)
 		took := load.pause.took()
 		longest = max(longest, took)
-		t.Logf("%7.1f s: fault %d, %s, node %s, for %.1f s; nothing accepted for %.1f s at the longest; %d objects acknowledged", at.Seconds(), i+1, f.name, n, last.Seconds(), took.Seconds(), load.acknowledged())
+		t.Logf("%s, %7.1f s: fault %d, %s, node %s, for %.1f s; nothing accepted for %.1f s at the longest; %d objects acknowledged", began.Add(at).Format("15:04:05.0"), at.Seconds(), i+1, f.name, n, last.Seconds(), took.Seconds(), load.acknowledged())
 	}
 	load.stopPublishing(t)
 	load.awaitDelivery(t)

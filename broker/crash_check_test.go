@@ -139,7 +139,7 @@ func (c *crash) compare(t *testing.T, found storedCopies) {
 	for cp, at := range c.acked {
 		if got, there := found[cp]; !there || got.address != at {
 			c.lost++
-			t.Errorf("object %d was acknowledged at %v of %s and is at %v (%v)", cp.n, at, cp.stream, got.address, there)
+			t.Errorf("object %d was acknowledged at %v of %s and is at %v (%v), added %s", cp.n, at, cp.stream, got.address, there, got.added)
 		}
 	}
 	for cp := range found {

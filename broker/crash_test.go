@@ -80,7 +80,7 @@ func processLogger(cfg broker.Config) *slog.Logger {
 	if os.Getenv("SELAT_TEST_LOG") == "" {
 		return nil
 	}
-	f, err := os.OpenFile(filepath.Clean(cfg.Data)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(os.Getenv("SELAT_TEST_LOG"), cfg.Cluster.Node+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil
 	}
