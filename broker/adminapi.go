@@ -43,6 +43,8 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 		creds, err := h.RotateSeat(ctx, q.Name)
 		return api.Credentials{Seat: q.Name, Creds: string(creds)}, err
 	}),
+	"seat.invite":            ask(func(h *Hub, ctx context.Context, q api.SeatInvite) (any, error) { return h.Invite(ctx, q) }),
+	"seat.invitation.revoke": act(func(h *Hub, ctx context.Context, q api.Named) error { return h.EndInvitation(ctx, q.Name) }),
 	"seat.token.add": ask(func(h *Hub, ctx context.Context, q api.TokenAdd) (any, error) {
 		return h.AddToken(ctx, q.Name, q.Label, q.Expires)
 	}),

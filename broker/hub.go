@@ -32,10 +32,11 @@ type Hub struct {
 	conn    *nats.Conn // HUB account: services and administration
 	js      jetstream.JetStream
 
-	kv     jetstream.KeyValue
-	admin  sync.Mutex // one change to the directory at a time
-	region atomic.Pointer[policy.Region]
-	auth   *authenticator
+	kv        jetstream.KeyValue
+	admin     sync.Mutex // one change to the directory at a time
+	region    atomic.Pointer[policy.Region]
+	auth      *authenticator
+	enrolment enrolment
 	// gate is held for reading while a seat is handed a durable, and for
 	// writing while a change takes durables away. Readers that are handed objects
 	// pass it when they have them (inForce).
@@ -116,6 +117,7 @@ const startTimeout = time.Hour
 func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: newLogger(logger), Metrics: newMetrics(), messages: newMessages(messagesKept), started: time.Now(), failed: make(chan struct{})}
 	h.auth = newAuthenticator(h.Region, h.log, h.Metrics.AuthDenials)
+	h.enrolment.peers = newLockouts(addressFailures, addressesKept)
 	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)

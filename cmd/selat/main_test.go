@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 // TestScripts drives the real program. Besides testscript's own commands:
 //
 //	hubstart [args]  starts `selat hub` on ./selat-data and free ports, waits
-//	                 until it is open, and sets $HUB, $HUB_HTTP and $HUB_TAXII
+//	                 until it is open, and sets $HUB, $HUB_HTTP and $HUB_TAXII;
+//	                 with "again" as its first argument, on the ports of the last
 //	hubstop          SIGTERM; the hub must end with exit code 0
 //	hubkill          SIGKILL
 //	mode 0600 FILE   the file has this mode
@@ -81,6 +82,9 @@ func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
 	}
 	program, err := lookPath(ts.Getenv("PATH"))
 	ts.Check(err)
+	if len(args) > 0 && args[0] == "again" {
+		args = append(args[1:], "--listen="+hostOf(ts.Getenv("HUB")), "--taxii-listen="+hostOf(ts.Getenv("HUB_TAXII")))
+	}
 	for _, flag := range []string{"--listen", "--http-listen", "--taxii-listen"} {
 		if !strings.Contains(strings.Join(args, " "), flag) {
 			args = append(args, flag+"=127.0.0.1:0")
@@ -119,6 +123,13 @@ func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
 	case <-time.After(patience):
 		ts.Fatalf("the hub did not become ready")
 	}
+}
+
+// hostOf is the host and port of a URL.
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
 }
 
 func (p *hubProcess) stop(ts *testscript.TestScript, sig syscall.Signal) {

@@ -54,8 +54,9 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newCatalogCmd())
+	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newTLSCmd(), newCatalogCmd())
 	add(groupMembers, newMemberCmd(), newSeatCmd(), newCommunityCmd())
+	add(groupTraffic, newEnrolCmd())
 	add(groupTraffic, trafficCmds()...)
 	add(groupMore, moreCmds()...)
 	root.SetHelpCommandGroupID(groupMore)
