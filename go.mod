@@ -35,6 +35,7 @@ require (
 require github.com/fsnotify/fsnotify v1.10.1
 
 require (
+	github.com/beevik/ntp v1.6.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,6 +28,8 @@ func TestMain(m *testing.M) {
 //	                 with "again" as its first argument, on the ports of the last
 //	hubstop          SIGTERM; the hub must end with exit code 0
 //	hubkill          SIGKILL
+//	step selat ARGS  exec, counted as what a person has to type; step hubstart too
+//	steps N          tells how many that were, and how long they took; N at most
 //	mode 0600 FILE   the file has this mode
 //	taxii [WORD...]  see taxiiServer
 //	web HOST FILE    see scriptWeb
@@ -40,6 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(p.abandon)
 			other := new(scriptTaxii)
 			env.Values[taxiiKey{}] = other
+			env.Values[typedKey{}] = new(typed)
 			env.Defer(other.end)
 			return nil
 		},
@@ -47,11 +51,51 @@ func TestScripts(t *testing.T) {
 			"hubstart": func(ts *testscript.TestScript, neg bool, args []string) { theHub(ts, neg).start(ts, args) },
 			"hubstop":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGTERM) },
 			"hubkill":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGKILL) },
+			"step":     step,
+			"steps":    steps,
 			"mode":     checkMode,
 			"taxii":    taxiiServer,
 			"web":      scriptWeb,
 		},
 	})
+}
+
+// typed is what a script had people type, and since when.
+type typed struct {
+	commands int
+	began    time.Time
+}
+
+type typedKey struct{}
+
+func step(ts *testscript.TestScript, neg bool, args []string) {
+	done, _ := ts.Value(typedKey{}).(*typed)
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: step selat ARGS")
+	}
+	if done.commands == 0 {
+		done.began = time.Now()
+	}
+	done.commands++
+	if args[0] == "hubstart" {
+		theHub(ts, false).start(ts, args[1:])
+		return
+	}
+	ts.Check(ts.Exec(args[0], args[1:]...))
+}
+
+func steps(ts *testscript.TestScript, neg bool, args []string) {
+	done, _ := ts.Value(typedKey{}).(*typed)
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: steps N")
+	}
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	told := fmt.Sprintf("%d commands, %.1f s", done.commands, time.Since(done.began).Seconds())
+	ts.Logf("%s", told)
+	if done.commands == 0 || done.commands > most {
+		ts.Fatalf("%s: want %d commands at most", told, most)
+	}
 }
 
 type hubKey struct{}
