@@ -66,8 +66,9 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 	"recall.status": ask(func(h *Hub, ctx context.Context, q api.RecallStatusAs) (any, error) {
 		return h.RecallStatusAs(ctx, q.Origin, q.ID)
 	}),
-	"route":  ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
-	"status": ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
+	"route":   ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
+	"examine": ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.Examine(ctx) }),
+	"status":  ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
 }
 
 // ask reads a request of type Q, refusing members it does not have.
@@ -174,7 +175,7 @@ func (h *Hub) answerAdmin(ctx context.Context, m *nats.Msg) {
 		return
 	}
 	h.Metrics.AdminRequests.WithLabelValues(name, "done").Inc()
-	if !strings.HasSuffix(name, ".list") && name != "route" && name != "recall.status" && !strings.HasPrefix(name, "catalog.") {
+	if !strings.HasSuffix(name, ".list") && name != "route" && name != "examine" && name != "drill.positions" && name != "recall.status" && !strings.HasPrefix(name, "catalog.") {
 		h.log.Info("an administrative act was done", "act", name, "about", aboutOf(m.Data))
 	}
 	h.respond(m, answer)
