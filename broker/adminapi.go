@@ -66,9 +66,10 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 	"recall.status": ask(func(h *Hub, ctx context.Context, q api.RecallStatusAs) (any, error) {
 		return h.RecallStatusAs(ctx, q.Origin, q.ID)
 	}),
-	"route":   ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
-	"examine": ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.Examine(ctx) }),
-	"status":  ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
+	"route":           ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
+	"drill.positions": ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.DrillPositions(ctx) }),
+	"examine":         ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.Examine(ctx) }),
+	"status":          ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
 }
 
 // ask reads a request of type Q, refusing members it does not have.

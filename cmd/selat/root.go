@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newTLSCmd(), newCatalogCmd())
+	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newTLSCmd(), newCatalogCmd(), newDrillCmd())
 	add(groupMembers, newMemberCmd(), newSeatCmd(), newCommunityCmd())
 	add(groupTraffic, newEnrolCmd())
 	add(groupTraffic, trafficCmds()...)
