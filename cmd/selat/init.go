@@ -163,7 +163,7 @@ func nextSteps(cmd *cobra.Command, l *layered, first *policy.Region) error {
 	say(cmd, "it is the root of every key here, and the hub never reads it.\n\nThen:")
 	t := newTable(cmd)
 	t.row("  selat hub"+data, "# run the hub")
-	if l.config.TLS.Cert != "" && first != nil {
+	if l.from["tls.cert"] == fromSelfSigned && first != nil {
 		m := exampleMember(first)
 		t.row("  selat member invite "+m+data, "# prints a code for the member's side")
 		t.row("  selat enrol CODE", "# there: writes "+m+"-feed.creds, all a daemon needs")

@@ -113,16 +113,18 @@ func checkNames(names []string) error {
 	return nil
 }
 
+// fromSelfSigned is where settings come from that useSelfSigned made.
+const fromSelfSigned = "flag --tls-self-signed"
+
 // useSelfSigned makes the certificate part of a configuration that is about to be
 // written, and the first of its names the one that members are told.
 func useSelfSigned(l *layered, a *authority, names []string) error {
-	const from = "flag --tls-self-signed"
 	made := map[string]string{"tls.cert": a.path(fileHubCert), "tls.key": a.path(fileHubKey), "tls.ca": a.path(fileAuthCert)}
 	if _, port, err := net.SplitHostPort(l.config.Listen); err == nil && port != "0" && l.config.Advertise == "" && !broker.Loopback(names[0]) {
 		made["advertise"] = (&url.URL{Scheme: "tls", Host: net.JoinHostPort(names[0], port)}).String()
 	}
 	for key, value := range made {
-		if err := l.set(key, value, from); err != nil {
+		if err := l.set(key, value, fromSelfSigned); err != nil {
 			return err
 		}
 	}

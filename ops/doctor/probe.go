@@ -50,7 +50,7 @@ func (m *member) probe(ctx context.Context) {
 	case own == nil:
 		m.skip("receive", "a seat that only publishes has no durable")
 	case own.idle:
-		m.receive(own, seq)
+		m.receive(ctx, own, seq)
 	case own.waiting > 0:
 		m.byDaemon(ctx, own.stream, seq)
 	default:
@@ -135,33 +135,34 @@ func probeObject(now time.Time) []byte {
 }
 
 // receive takes the probe, and puts back at once whatever else should come.
-func (m *member) receive(own *durable, seq uint64) {
+func (m *member) receive(ctx context.Context, own *durable, seq uint64) {
 	began := time.Now()
 	batch, err := own.Fetch(1, jetstream.FetchMaxWait(receiveWithin))
 	if err != nil {
 		m.fail("receive", "tell the hub's team", "%v", err)
 		return
 	}
-	for msg := range batch.Messages() {
-		meta, err := msg.Metadata()
-		if err != nil || meta.Sequence.Stream != seq {
-			if err := msg.Nak(); err != nil {
-				m.warn("receive", "start the seat's daemon, which receives it again", "another message came first and could not be put back: %v", err)
-				return
-			}
-			m.skip("receive", "another message came first, and was put back")
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), askWithin)
-		defer cancel()
-		if err := msg.DoubleAck(ctx); err != nil {
-			m.fail("receive", "tell the hub's team", "it came, but the acknowledgement was not taken: %v", err)
-			return
-		}
-		m.ok("receive", "it came back after %s, and its acknowledgement was taken", time.Since(began).Round(time.Millisecond/10))
+	msg, came := <-batch.Messages()
+	if !came {
+		m.warn("receive", "does the seat receive notes (selat seat show)? if so, tell the hub's team", "it did not come back within %s", receiveWithin)
 		return
 	}
-	m.warn("receive", "does the seat receive notes (selat seat show)? if so, tell the hub's team", "it did not come back within %s", receiveWithin)
+	meta, err := msg.Metadata()
+	if err != nil || meta.Sequence.Stream != seq {
+		if err := msg.Nak(); err != nil {
+			m.warn("receive", "start the seat's daemon, which receives it again", "another message came first and could not be put back: %v", err)
+			return
+		}
+		m.skip("receive", "another message came first, and was put back")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	if err := msg.DoubleAck(ctx); err != nil {
+		m.fail("receive", "tell the hub's team", "it came, but the acknowledgement was not taken: %v", err)
+		return
+	}
+	m.ok("receive", "it came back after %s, and its acknowledgement was taken", time.Since(began).Round(time.Millisecond/10))
 }
 
 // byDaemon sees whether what runs as this seat acknowledges the probe.
