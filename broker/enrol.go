@@ -251,6 +251,12 @@ func (h *Hub) enrol(ctx context.Context, q api.Enrolment) (*api.Enrolled, error)
 		out.Seat, seat.User, seat.Invitation = seat.Name, q.User, nil
 		return nil
 	})
+	var known *api.Error
+	if errors.As(err, &known) && known.Code == "unfinished" && out.JWT != "" {
+		// The seat is enrolled and its code spent: without the answer it would be
+		// lost. The hub goes on until it is in force.
+		return out, nil
+	}
 	if err != nil {
 		return nil, err
 	}

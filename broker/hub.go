@@ -32,11 +32,10 @@ type Hub struct {
 	conn    *nats.Conn // HUB account: services and administration
 	js      jetstream.JetStream
 
-	kv        jetstream.KeyValue
-	admin     sync.Mutex // one change to the directory at a time
-	region    atomic.Pointer[policy.Region]
-	auth      *authenticator
-	enrolment enrolment
+	kv     jetstream.KeyValue
+	admin  sync.Mutex // one change to the directory at a time
+	region atomic.Pointer[policy.Region]
+	auth   *authenticator
 	// gate is held for reading while a seat is handed a durable, and for
 	// writing while a change takes durables away. Readers that are handed objects
 	// pass it when they have them (inForce).
@@ -54,6 +53,8 @@ type Hub struct {
 	intake    *intake
 	lags      *deliveries
 	statuses  *statuses
+
+	enrolment enrolment
 
 	recovery Recovery
 	started  time.Time

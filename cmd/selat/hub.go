@@ -83,7 +83,7 @@ func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, l
 	defer func() { err = errors.Join(err, feed.Close()) }()
 	if feed.URL() != "" {
 		if err := h.OpenEnrolment(feed.URL()); err != nil {
-			return fmt.Errorf("the hub does not start: %w", err)
+			logger.Error("there are no invitations until this is mended and the hub started anew", "error", err)
 		}
 	}
 	web, err := ops.Serve(ctx, h, &l.config, logger, feed)

@@ -82,6 +82,9 @@ func runInit(cmd *cobra.Command, _ []string) error {
 		if err := useSelfSigned(l, a, names); err != nil {
 			return err
 		}
+		if l.file != "" {
+			say(cmd, "Set tls.cert, tls.key and tls.ca in %s, which wins here, to %s, %s and %s.", l.file, a.path(fileHubCert), a.path(fileHubKey), a.path(fileAuthCert))
+		}
 	}
 	if err := keepForTheRecord(l, source); err != nil {
 		return err

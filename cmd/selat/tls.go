@@ -41,6 +41,9 @@ running, and takes the certificate at its next start.`,
 			}
 			say(cmd, "%s is certified for %s by an authority of its own. In %s:\n", a.path(fileHubCert), strings.Join(names, ", "), filepath.Join(cfg.Data, configFileName))
 			say(cmd, "tls:\n  cert: %s/%s\n  key: %[1]s/%[3]s\n  ca: %[1]s/%[4]s", tlsFolder, fileHubCert, fileHubKey, fileAuthCert)
+			if cfg.TLS.Cert != "" && cfg.TLS.Cert != a.path(fileHubCert) {
+				say(cmd, "\nNow it has %s.", cfg.TLS.Cert)
+			}
 			return nil
 		},
 	}
