@@ -12,7 +12,7 @@ import (
 
 // The disk decides how fast a hub can acknowledge: each group commit waits for it.
 const (
-	syncWrites  = 100
+	syncWrites  = 64
 	syncBytes   = 4 << 10
 	syncAtMost  = 5 * time.Second
 	slowSync    = 20 * time.Millisecond  // told
