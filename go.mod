@@ -34,6 +34,7 @@ require (
 
 require (
 	filippo.io/age v1.3.2
+	github.com/beevik/ntp v1.6.0
 	github.com/fsnotify/fsnotify v1.10.1
 )
 

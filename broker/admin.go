@@ -244,7 +244,7 @@ func (h *Hub) AddSeat(ctx context.Context, seat policy.Seat) (creds []byte, err 
 	if err != nil {
 		return nil, fmt.Errorf("making an account key: %w", err)
 	}
-	seat.Account, seat.Created, seat.Revoked, seat.Tokens = public(kp), time.Now().UTC(), false, nil
+	seat.Account, seat.Created, seat.Revoked, seat.Tokens, seat.Invitation = public(kp), time.Now().UTC(), false, nil, nil
 	token, seed, err := newUser(h.keys, &seat)
 	if err != nil {
 		return nil, err
@@ -298,8 +298,10 @@ func (h *Hub) RotateSeat(ctx context.Context, name string) (creds []byte, err er
 		if token, seed, err = newUser(h.keys, seat); err != nil {
 			return err
 		}
-		seat.Retired = append(slices.Clone(seat.Retired), seat.User)
-		rotated = seat
+		if seat.Enrolled() {
+			seat.Retired = append(slices.Clone(seat.Retired), seat.User)
+		}
+		seat.Invitation, rotated = nil, seat
 		seat.User, err = userKey(seed)
 		return err
 	})
@@ -319,7 +321,7 @@ func (h *Hub) RevokeSeat(ctx context.Context, name string) error {
 		if seat.Revoked {
 			return conflict("seat %s is revoked already", name)
 		}
-		seat.Revoked = true
+		seat.Revoked, seat.Invitation = true, nil
 		return nil
 	})
 }

@@ -43,6 +43,8 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 		creds, err := h.RotateSeat(ctx, q.Name)
 		return api.Credentials{Seat: q.Name, Creds: string(creds)}, err
 	}),
+	"seat.invite":            ask(func(h *Hub, ctx context.Context, q api.SeatInvite) (any, error) { return h.Invite(ctx, q) }),
+	"seat.invitation.revoke": act(func(h *Hub, ctx context.Context, q api.Named) error { return h.EndInvitation(ctx, q.Name) }),
 	"seat.token.add": ask(func(h *Hub, ctx context.Context, q api.TokenAdd) (any, error) {
 		return h.AddToken(ctx, q.Name, q.Label, q.Expires)
 	}),
@@ -64,8 +66,10 @@ var adminActs = map[string]func(*Hub, context.Context, []byte) (any, error){
 	"recall.status": ask(func(h *Hub, ctx context.Context, q api.RecallStatusAs) (any, error) {
 		return h.RecallStatusAs(ctx, q.Origin, q.ID)
 	}),
-	"route":  ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
-	"status": ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
+	"route":           ask(func(h *Hub, _ context.Context, q api.RouteAs) (any, error) { return h.RouteAs(q) }),
+	"drill.positions": ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.DrillPositions(ctx) }),
+	"examine":         ask(func(h *Hub, ctx context.Context, _ struct{}) (any, error) { return h.Examine(ctx) }),
+	"status":          ask(func(h *Hub, _ context.Context, _ struct{}) (any, error) { return h.Recovered(), h.Ready() }),
 }
 
 // ask reads a request of type Q, refusing members it does not have.
@@ -174,7 +178,7 @@ func (h *Hub) answerAdmin(ctx context.Context, m *nats.Msg) {
 		return
 	}
 	h.Metrics.AdminRequests.WithLabelValues(name, "done").Inc()
-	if !strings.HasSuffix(name, ".list") && name != "route" && name != "recall.status" && !strings.HasPrefix(name, "catalog.") {
+	if !strings.HasSuffix(name, ".list") && name != "route" && name != "examine" && name != "drill.positions" && name != "recall.status" && !strings.HasPrefix(name, "catalog.") {
 		h.log.Info("an administrative act was done", "act", name, "about", aboutOf(m.Data))
 	}
 	h.respond(m, answer)

@@ -151,6 +151,9 @@ func (d draft) seatsOf(member string) []string {
 // stands, the hub is not ready, and it goes on trying until everything is in
 // line.
 func (h *Hub) change(ctx context.Context, edit func(d draft) error) error {
+	if h.lead != nil && h.writers == nil && !h.lead.holds() {
+		return errNobodyLeads // another node decides
+	}
 	h.admin.Lock()
 	defer h.admin.Unlock()
 	old := h.region.Load()

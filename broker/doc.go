@@ -26,6 +26,7 @@
 //	config.go         everything an operator can set
 //	engine.go         the embedded server; accounts.go and keys.go its identities
 //	directory.go      members, seats, communities; admin.go the acts that change them
+//	enrol.go          invitations of seats, and who redeems them (broker/invite)
 //	streams.go        one stream for each audience and level
 //	durables.go       who holds a consumer, kept equal to what policy says
 //	pipeline.go       the stages from decode to screen; mark.go and authorize.go two of them
@@ -41,6 +42,7 @@
 //	lead.go           of several nodes one decides; fence.go why an earlier one cannot
 //	                  any more; grants.go when the others may read to people, follow.go
 //	                  and tail.go how they keep up; nodes.go what nodes ask each other
+//	examine.go        what a running hub finds wrong with itself; drill.go exercises
 //	observe.go        what metrics and health read
 //
 // What does not live here: the rules themselves (broker/policy), the index

@@ -63,11 +63,19 @@ func (h *Hub) forwardSubmission(ctx context.Context, m *nats.Msg) (*api.Receipt,
 
 // forwardQuestion carries what a seat asks to the node that leads.
 func (h *Hub) forwardQuestion(ctx context.Context, account, verb string, q, out any) error {
+	return h.askLeader(ctx, "seat."+account+"."+verb, q, out)
+}
+
+// enrolAsked is where the node that leads takes enrolments that others were sent.
+const enrolAsked = "node.enrol"
+
+// askLeader asks the node that leads.
+func (h *Hub) askLeader(ctx context.Context, subject string, q, out any) error {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return err
 	}
-	answer, err := h.ask(ctx, &nats.Msg{Subject: "seat." + account + "." + verb, Data: body})
+	answer, err := h.ask(ctx, &nats.Msg{Subject: subject, Data: body})
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

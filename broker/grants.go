@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/selat-hub/selat/broker/api"
 )
 
 // What the others may read to people is granted by the node that leads, for a few
@@ -148,6 +150,23 @@ func (h *Hub) openGrants() error {
 		// positions that are read after it.
 		a.Watermark, a.Positions = h.Watermark(), h.positions()
 		h.respond(m, a)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = h.conn.Subscribe(enrolAsked, func(m *nats.Msg) {
+		var q api.Enrolment
+		if err := json.Unmarshal(m.Data, &q); err != nil || !h.inOffice(h.run) {
+			return
+		}
+		ctx, done := context.WithTimeout(h.run, adminTimeout)
+		defer done()
+		out, err := h.enrol(ctx, q)
+		if err != nil {
+			h.respond(m, adminError(err))
+			return
+		}
+		h.respond(m, out)
 	})
 	return err
 }

@@ -67,6 +67,8 @@ type Hub struct {
 	lags      *deliveries
 	statuses  *statuses
 
+	enrolment enrolment
+
 	recovery  Recovery // in the making
 	recovered atomic.Pointer[Recovery]
 	started   time.Time
@@ -134,6 +136,7 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		grants: newGrants(), deposed: make(chan struct{}), isOpen: make(chan struct{}), drained: make(chan struct{})}
 	h.region.Store(policy.NewRegion(nil, nil, nil))
 	h.auth = newAuthenticator(h.Region, h.log, h.Metrics.AuthDenials)
+	h.enrolment.peers = newLockouts(addressFailures, addressesKept)
 	h.run, h.cancel = context.WithCancel(context.Background())
 	// Without a deadline each step has the client library's few seconds.
 	ctx, done := context.WithTimeout(ctx, startTimeout)

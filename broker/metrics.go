@@ -22,6 +22,7 @@ type Metrics struct {
 	SeatRequests   *prometheus.CounterVec // request
 	AdminRequests  *prometheus.CounterVec // request, outcome
 	AuthDenials    *prometheus.CounterVec // reason
+	Enrolments     *prometheus.CounterVec // outcome
 	Warnings       *prometheus.CounterVec
 	Recalls        *prometheus.CounterVec // origin, by
 	Feedback       *prometheus.CounterVec // origin, type
@@ -54,6 +55,7 @@ func newMetrics() *Metrics {
 		SeatRequests:    counter("selat_seat_requests_total", "Questions of seats answered, by request.", "request"),
 		AdminRequests:   counter("selat_admin_requests_total", "Administrative acts, by request and outcome.", "request", "outcome"),
 		AuthDenials:     counter("selat_auth_denials_total", "Tokens and certificates of seats denied over HTTP, by reason (bad-credentials, expired, seat, locked, busy).", "reason"),
+		Enrolments:      counter("selat_enrolments_total", "Invitations that somebody tried to redeem, by outcome (enrolled, refused, locked, failed).", "outcome"),
 		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, once for each object stored, by origin and code."}, []string{"origin", "code"}),
 		Recalls:         counter("selat_recalls_total", "Recalls carried out, by origin of the object and who ordered it (seat, administrator, narrowing).", "origin", "by"),
 		Feedback:        counter("selat_feedback_total", "Sightings and opinions accepted, by origin and type.", "origin", "type"),
@@ -69,7 +71,7 @@ func newMetrics() *Metrics {
 
 // Register adds the metrics to a registry.
 func (m *Metrics) Register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Warnings, m.Recalls, m.Feedback,
+	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Enrolments, m.Warnings, m.Recalls, m.Feedback,
 		m.ReceiptSeconds, m.DeliverySeconds, m.WriteSeconds, m.BatchObjects, m.BatchMessages, m.WriteRetries, m.lastPublished} {
 		if err := r.Register(c); err != nil {
 			return err

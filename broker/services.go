@@ -207,7 +207,7 @@ func (h *Hub) respond(m *nats.Msg, answer any) {
 func (h *Hub) answerWhoami(_ context.Context, seat *policy.Seat, _ *nats.Msg) (any, error) {
 	r := h.Region()
 	w := api.Whoami{Hub: h.cfg.Name, Version: Version(), Seat: seat.Name, Member: seat.Member, Account: seat.Account,
-		Kind: string(seat.Kind), Standing: string(seat.Standing), Ceiling: seat.Ceiling, Limits: h.cfg.apiLimits(), Communities: []string{}}
+		Kind: string(seat.Kind), Standing: string(seat.Standing), Ceiling: seat.Ceiling, Limits: h.cfg.apiLimits(), Communities: []string{}, Time: time.Now().UTC()}
 	if m := r.Members[seat.Member]; m != nil {
 		w.Title, w.Identities, w.Unmarked, w.AmberTo = m.Title, m.Identities, m.Unmarked, m.AmberTo
 	}

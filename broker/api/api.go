@@ -178,6 +178,8 @@ type Whoami struct {
 	// Members lists the names RED may be addressed to.
 	Members []string `json:"members"`
 	Limits  Limits   `json:"limits"`
+	// Time is the hub's clock when it answered.
+	Time time.Time `json:"time"`
 }
 
 // Limits a submission must keep.

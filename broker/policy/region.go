@@ -12,6 +12,7 @@
 //   - explain.go: both, told for people, for every seat of the region
 //   - names.go: what members, communities and seats may be called and hold
 //   - token.go: what a seat asks with over HTTP
+//   - invitation.go: what its own side redeems for credentials
 //   - region.go: the words: member, seat, community, place
 package policy
 
@@ -96,6 +97,8 @@ type Seat struct {
 	// Revoked seats can neither connect nor receive, for ever.
 	Revoked bool      `json:"revoked,omitempty"`
 	Created time.Time `json:"created"`
+	// Invitation is what the seat's own side may still redeem for credentials.
+	Invitation *Invitation `json:"invitation,omitempty"`
 	// Tokens are what the seat may ask with over HTTP. A rotation of its
 	// credentials leaves them as they are.
 	Tokens []Token `json:"tokens,omitempty"`

@@ -36,12 +36,17 @@ var tokenID = regexp.MustCompile(`\A[a-z0-9]{12,32}\z`)
 // Expired reports whether the token has ended by itself.
 func (t *Token) Expired(now time.Time) bool { return !t.Expires.IsZero() && !now.Before(t.Expires) }
 
-// Public is the seat as it may be shown: its tokens without their hashes.
+// Public is the seat as it may be shown: its tokens and its invitation without
+// their hashes.
 func (s *Seat) Public() Seat {
 	out := *s
 	out.Tokens = slices.Clone(s.Tokens)
 	for i := range out.Tokens {
 		out.Tokens[i].Hash = ""
+	}
+	if s.Invitation != nil {
+		i := *s.Invitation
+		i.Hash, out.Invitation = "", &i
 	}
 	return out
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/selat-hub/selat/broker"
+	"github.com/selat-hub/selat/broker/api"
+	"github.com/selat-hub/selat/feeds/enrol"
 	"github.com/selat-hub/selat/feeds/lookup"
 	"github.com/selat-hub/selat/feeds/taxii"
 	"github.com/selat-hub/selat/ops"
@@ -87,11 +89,21 @@ func serve(ctx context.Context, cmd *cobra.Command, h *broker.Hub, l *layered, l
 		New: func(authenticate func(*http.Request) (string, error)) http.Handler {
 			return lookup.NewHandler(h, authenticate, logger)
 		},
+	}, taxii.Beside{
+		Label: "enrol", Prefix: api.EnrolPath, Open: true,
+		New: func(authenticate func(*http.Request) (string, error)) http.Handler {
+			return enrol.NewHandler(h, authenticate, logger)
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("the hub does not start: opening its TAXII server: %w", err)
 	}
 	defer func() { err = errors.Join(err, feed.Close()) }()
+	if feed.URL() != "" {
+		if err := h.OpenEnrolment(feed.URL()); err != nil {
+			logger.Error("there are no invitations until this is mended and the hub started anew", "error", err)
+		}
+	}
 	web, err := ops.Serve(ctx, h, &l.config, logger, feed)
 	if err != nil {
 		return fmt.Errorf("the hub does not start: opening its HTTP listener: %w", err)

@@ -30,12 +30,15 @@ and give its path instead of its name.`,
 		Example: `  selat init --profile asean
   selat init --print-profile asean > mine.yaml
   selat init --data /var/lib/selat --profile mine.yaml
-  selat init --profile asean --cluster --node a=hub-a:6222 --node b=hub-b:6222 --node c=hub-c:6222`,
+  selat init --profile asean --cluster --node a=hub-a:6222 --node b=hub-b:6222 --node c=hub-c:6222
+  selat init --profile asean --tls-self-signed hub.example --listen 0.0.0.0:4222 --taxii-listen 0.0.0.0:7423`,
 		Args: arguments(),
 		RunE: runInit,
 	}
 	configFlags(cmd, true)
 	cmd.Flags().String("profile", noProfile, "region to begin with: "+strings.Join(profile.Names(), ", ")+", the path of a YAML file, or none")
+	cmd.Flags().StringSlice("tls-self-signed", nil, "names of the hub: make it an authority of its own and a certificate for them")
+	cmd.MarkFlagsMutuallyExclusive("tls-self-signed", "tls-cert")
 	cmd.Flags().String("print-profile", "", "print a ready-made profile and do nothing else")
 	cmd.Flags().Bool("cluster", false, "prepare the first of the nodes that --node names, and what the others join with")
 	cmd.Flags().StringArray("node", nil, "with --cluster, three or five times: NAME=HOST:PORT where the others reach a node; the first is this one")
@@ -57,6 +60,15 @@ func runInit(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+	names, err := cmd.Flags().GetStringSlice("tls-self-signed")
+	if err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("tls-self-signed") {
+		if err := checkNames(names); err != nil {
+			return usage(cmd, err)
+		}
+	}
 	logger, err := newLogger(cmd, broker.Logging{Level: "warn", Format: l.config.Log.Format})
 	if err != nil {
 		return err
@@ -74,6 +86,18 @@ func runInit(cmd *cobra.Command, _ []string) error {
 	}
 	if err := broker.Init(cmd.Context(), cfg, first, logger); err != nil {
 		return fmt.Errorf("preparing %s: %w", cfg.Data, err)
+	}
+	if len(names) > 0 {
+		a, err := selfSigned(cfg.Data, names)
+		if err != nil {
+			return err
+		}
+		if err := useSelfSigned(l, a, names); err != nil {
+			return err
+		}
+		if l.file != "" {
+			say(cmd, "Set tls.cert, tls.key and tls.ca in %s, which wins here, to %s, %s and %s.", l.file, a.path(fileHubCert), a.path(fileHubKey), a.path(fileAuthCert))
+		}
 	}
 	if err := keepForTheRecord(l, source); err != nil {
 		return err
@@ -155,6 +179,13 @@ func nextSteps(cmd *cobra.Command, l *layered, first *policy.Region) error {
 	say(cmd, "it is the root of every key here, and the hub never reads it.\n\nThen:")
 	t := newTable(cmd)
 	t.row("  selat hub"+data, "# run the hub")
+	if l.from["tls.cert"] == fromSelfSigned && first != nil {
+		m := exampleMember(first)
+		t.row("  selat member invite "+m+data, "# prints a code for the member's side")
+		t.row("  selat enrol CODE", "# there: writes "+m+"-feed.creds, all a daemon needs")
+		t.row("  selat subscribe --creds "+m+"-feed.creds", "# receive")
+		return t.flush()
+	}
 	if first == nil {
 		t.row("  selat community add region"+data, "# where CLEAR and GREEN go by default")
 		t.row("  selat member add sg --title SingCERT"+data, "# then: selat community join region sg")

@@ -111,7 +111,7 @@ func runHubJoin(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	code, err := readCode(cmd)
+	code, err := readJoinCode(cmd)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func runHubJoin(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func readCode(cmd *cobra.Command) (string, error) {
+func readJoinCode(cmd *cobra.Command) (string, error) {
 	file, err := cmd.Flags().GetString("code-file")
 	if err != nil {
 		return "", err

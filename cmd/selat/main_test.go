@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,9 +24,12 @@ func TestMain(m *testing.M) {
 // TestScripts drives the real program. Besides testscript's own commands:
 //
 //	hubstart [args]  starts `selat hub` on ./selat-data and free ports, waits
-//	                 until it is open, and sets $HUB, $HUB_HTTP and $HUB_TAXII
+//	                 until it is open, and sets $HUB, $HUB_HTTP and $HUB_TAXII;
+//	                 with "again" as its first argument, on the ports of the last
 //	hubstop          SIGTERM; the hub must end with exit code 0
 //	hubkill          SIGKILL
+//	step selat ARGS  exec, counted as what a person has to type; step hubstart too
+//	steps N          tells how many that were, and how long they took; N at most
 //	mode 0600 FILE   the file has this mode
 //	taxii [WORD...]  see taxiiServer
 //	web HOST FILE    see scriptWeb
@@ -39,6 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(p.abandon)
 			other := new(scriptTaxii)
 			env.Values[taxiiKey{}] = other
+			env.Values[typedKey{}] = new(typed)
 			env.Defer(other.end)
 			return nil
 		},
@@ -46,11 +51,51 @@ func TestScripts(t *testing.T) {
 			"hubstart": func(ts *testscript.TestScript, neg bool, args []string) { theHub(ts, neg).start(ts, args) },
 			"hubstop":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGTERM) },
 			"hubkill":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGKILL) },
+			"step":     step,
+			"steps":    steps,
 			"mode":     checkMode,
 			"taxii":    taxiiServer,
 			"web":      scriptWeb,
 		},
 	})
+}
+
+// typed is what a script had people type, and since when.
+type typed struct {
+	commands int
+	began    time.Time
+}
+
+type typedKey struct{}
+
+func step(ts *testscript.TestScript, neg bool, args []string) {
+	done, _ := ts.Value(typedKey{}).(*typed)
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: step selat ARGS")
+	}
+	if done.commands == 0 {
+		done.began = time.Now()
+	}
+	done.commands++
+	if args[0] == "hubstart" {
+		theHub(ts, false).start(ts, args[1:])
+		return
+	}
+	ts.Check(ts.Exec(args[0], args[1:]...))
+}
+
+func steps(ts *testscript.TestScript, neg bool, args []string) {
+	done, _ := ts.Value(typedKey{}).(*typed)
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: steps N")
+	}
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	told := fmt.Sprintf("%d commands, %.1f s", done.commands, time.Since(done.began).Seconds())
+	ts.Logf("%s", told)
+	if done.commands == 0 || done.commands > most {
+		ts.Fatalf("%s: want %d commands at most", told, most)
+	}
 }
 
 type hubKey struct{}
@@ -81,6 +126,9 @@ func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
 	}
 	program, err := lookPath(ts.Getenv("PATH"))
 	ts.Check(err)
+	if len(args) > 0 && args[0] == "again" {
+		args = append(args[1:], "--listen="+hostOf(ts.Getenv("HUB")), "--taxii-listen="+hostOf(ts.Getenv("HUB_TAXII")))
+	}
 	for _, flag := range []string{"--listen", "--http-listen", "--taxii-listen"} {
 		if !strings.Contains(strings.Join(args, " "), flag) {
 			args = append(args, flag+"=127.0.0.1:0")
@@ -119,6 +167,13 @@ func (p *hubProcess) start(ts *testscript.TestScript, args []string) {
 	case <-time.After(patience):
 		ts.Fatalf("the hub did not become ready")
 	}
+}
+
+// hostOf is the host and port of a URL.
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
 }
 
 func (p *hubProcess) stop(ts *testscript.TestScript, sig syscall.Signal) {

@@ -16,7 +16,7 @@ func newMemberCmd() *cobra.Command {
 		`A member is a national CERT or partner. Being one gives no audience: a place on
 a community's roster does ("selat community join"). Changes take effect at once,
 live connections included.`,
-		newMemberListCmd(), newMemberShowCmd(), newMemberAddCmd(), newMemberEditCmd(),
+		newMemberListCmd(), newMemberShowCmd(), newMemberAddCmd(), newMemberEditCmd(), newMemberInviteCmd(), newMemberInvitationsCmd(),
 		newMemberSuspendCmd(), newMemberResumeCmd(), newMemberRemoveCmd())
 }
 

@@ -54,8 +54,9 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newClusterCmd(), newCatalogCmd())
+	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newTLSCmd(), newClusterCmd(), newCatalogCmd(), newDrillCmd())
 	add(groupMembers, newMemberCmd(), newSeatCmd(), newCommunityCmd())
+	add(groupTraffic, newEnrolCmd())
 	add(groupTraffic, trafficCmds()...)
 	add(groupMore, moreCmds()...)
 	root.SetHelpCommandGroupID(groupMore)

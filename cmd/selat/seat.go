@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,10 +62,17 @@ func seatFilter(s *policy.Seat) string {
 }
 
 func seatState(s *policy.Seat) string {
-	if s.Revoked {
+	switch {
+	case s.Revoked:
 		return "revoked"
+	case s.Enrolled():
+		return "active"
+	case s.Invitation == nil:
+		return "no credentials"
+	case s.Invitation.Expired(time.Now()):
+		return "invitation expired"
 	}
-	return "active"
+	return "invited"
 }
 
 func newSeatShowCmd() *cobra.Command {
@@ -84,6 +92,9 @@ func newSeatShowCmd() *cobra.Command {
 			s := &d.Seats[i]
 			t.row("seat", s.Name)
 			t.row("state", seatState(s))
+			if s.Invitation != nil {
+				t.row("invited until", day(s.Invitation.Expires))
+			}
 			t.row("kind", string(s.Kind))
 			t.row("ceiling", s.Ceiling.String())
 			t.row("standing", string(s.Standing))

@@ -37,6 +37,7 @@ var settings = []setting{
 	{"http.token_file", "http-token-file", kindPath, "file of mode 0600 with the bearer token that /metrics asks for"},
 	{"http.client_ca", "http-client-ca", kindPath, "PEM file; clients whose certificate it signs may read /metrics"},
 	{"taxii.listen", "taxii-listen", kindText, "host:port of the TAXII 2.1 server; empty turns it off"},
+	{"taxii.advertise", "taxii-advertise", kindText, "URL of that server written into invitations, such as https://hub.example:7423; empty: made from advertise"},
 	{"taxii.title", "", kindText, "the server's name in its discovery resource"},
 	{"taxii.description", "", kindText, "what it tells of itself there"},
 	{"taxii.contact", "", kindText, "whom it tells people to ask"},

@@ -20,5 +20,5 @@ func trafficCmds() []*cobra.Command {
 
 // moreCmds are the commands that need no hub of one's own.
 func moreCmds() []*cobra.Command {
-	return []*cobra.Command{newStixCmd(), newTaxiiCmd(), newDemoCmd(), newBenchCmd()}
+	return []*cobra.Command{newDoctorCmd(), newStixCmd(), newTaxiiCmd(), newDemoCmd(), newBenchCmd()}
 }

@@ -18,6 +18,10 @@ type Beside struct {
 	Label string
 	// Prefix begins its paths, such as /api/.
 	Prefix string
+	// Open is true of a service for callers who have no seat yet: nobody is asked
+	// who they are, all are counted by their address, and authenticate says
+	// only whether one more may ask.
+	Open bool
 	// New makes its handler. authenticate says whose account a request is for,
 	// empty for an anonymous caller where they may ask; its errors are *api.Error
 	// (unauthorized, locked, rate-limited, busy), and are to be told. The handler
@@ -27,13 +31,14 @@ type Beside struct {
 
 type beside struct {
 	prefix  string
+	open    bool
 	at      *endpoint
 	handler http.Handler
 }
 
 func (s *Server) put(services []Beside) {
 	for _, b := range services {
-		s.besides = append(s.besides, beside{b.Prefix, &endpoint{label: b.Label}, b.New(s.account)})
+		s.besides = append(s.besides, beside{b.Prefix, b.Open, &endpoint{label: b.Label}, b.New(s.account)})
 	}
 }
 
@@ -67,7 +72,11 @@ type entryKey struct{}
 // takes no place: the handler only words the refusal.
 func (s *Server) serveBeside(w http.ResponseWriter, r *http.Request, b *beside) {
 	var e entry
-	if e.who, e.p = s.enter(r); e.p == nil {
+	enter := s.enter
+	if b.open {
+		enter = s.enterOpen
+	}
+	if e.who, e.p = enter(r); e.p == nil {
 		if give, ok := s.beside.take(e.who); ok {
 			defer give()
 			defer web.Answering(r)()
@@ -115,6 +124,16 @@ func (s *Server) enter(r *http.Request) (caller, *problem) {
 	if p != nil {
 		return caller{}, p
 	}
+	return s.pace(who)
+}
+
+// enterOpen lets in whoever has not asked too much.
+func (s *Server) enterOpen(r *http.Request) (caller, *problem) {
+	return s.pace(caller{key: addressKey(r.RemoteAddr)})
+}
+
+// pace turns away who asks faster than one caller may.
+func (s *Server) pace(who caller) (caller, *problem) {
 	if wait := s.rates.take(who, time.Now()); wait > 0 {
 		s.metrics.deny(reasonRate)
 		return caller{}, newProblem(http.StatusTooManyRequests, "rate-limited", "too many requests; ask again after Retry-After seconds").after(wait)

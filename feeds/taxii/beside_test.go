@@ -95,7 +95,7 @@ func TestAStrangerThatReadsNothingHoldsNoHandlerForLong(t *testing.T) {
 	ended := make(chan time.Duration, 1)
 	s := h.serve(func(s *Server) {
 		s.refuseWithin = 100 * time.Millisecond
-		s.besides = []beside{{"/api/", &endpoint{label: "test"}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.besides = []beside{{"/api/", false, &endpoint{label: "test"}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			began := time.Now()
 			for {
 				if _, err := w.Write(make([]byte, 1<<20)); err != nil {

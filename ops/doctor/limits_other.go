@@ -1,0 +1,5 @@
+//go:build !unix
+
+package doctor
+
+func (h *hub) descriptors() { h.skip("descriptors", "this system has no such limit") }
