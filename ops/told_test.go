@@ -20,8 +20,33 @@ import (
 	"github.com/selat-hub/selat/stix"
 )
 
-func TestAHubAloneIsAClusterOfOne(t *testing.T) {
+func TestWhatGoesThroughAHubIsTold(t *testing.T) {
+	notRaced(t)
 	w := watch(t, prepare(t))
+	t.Run("a hub alone is a cluster of one", func(t *testing.T) { aloneIsOne(t, w) })
+	t.Run("flow is told by origin, audience and level", func(t *testing.T) { flowIsTold(t, w) })
+	t.Run("histograms are told in both forms", func(t *testing.T) { bothForms(t, w) })
+}
+
+func TestWhatFallsBehindIsTold(t *testing.T) {
+	notRaced(t)
+	cfg := prepare(t)
+	w := watch(t, cfg)
+	js, err := jetstream.New(asHub(t, cfg, w.Hub))
+	must(t, err)
+	t.Run("a seat that retention overtakes, where there is retention", func(t *testing.T) { retentionOvertakes(t, w, js) })
+	t.Run("the catalogue", func(t *testing.T) { catalogueBehind(t, w, js) })
+}
+
+// notRaced leaves out of short runs what reads a hub and has no goroutine of its own.
+func notRaced(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it races no more than other readings of a hub")
+	}
+}
+
+func aloneIsOne(t *testing.T, w *watched) {
 	s, _ := w.scrape()
 	for name, want := range map[string]float64{
 		"selat_cluster_nodes": 1, "selat_cluster_quorum_nodes": 1, "selat_cluster_nodes_in_step": 1,
@@ -53,8 +78,7 @@ func TestAHubAloneIsAClusterOfOne(t *testing.T) {
 	}
 }
 
-func TestFlowIsToldByOriginAudienceAndLevel(t *testing.T) {
-	w := watch(t, prepare(t))
+func flowIsTold(t *testing.T, w *watched) {
 	const private = "quietcircle"
 	must(t, w.AddCommunity(t.Context(), policy.Community{Name: private, Title: "Quietcircle", Private: true}))
 	must(t, w.Join(t.Context(), private, "sg", false))
@@ -93,13 +117,8 @@ func TestFlowIsToldByOriginAudienceAndLevel(t *testing.T) {
 	}
 }
 
-func TestTheCatalogueFallsBehindWhatIsStored(t *testing.T) {
-	cfg := prepare(t)
-	w := watch(t, cfg)
-	w.seat("sg/feed", policy.Publisher, stix.Red).publish(1, stix.Clear, "")
+func catalogueBehind(t *testing.T, w *watched, js jetstream.JetStream) {
 	w.await("selat_index_lag_messages", 0)
-	js, err := jetstream.New(asHub(t, cfg, w.Hub))
-	must(t, err)
 	for range 2 { // stored past the hub
 		_, err := js.Publish(t.Context(), "cti.region.clear.sg.indicator", []byte("{}"))
 		must(t, err)
@@ -110,9 +129,7 @@ func TestTheCatalogueFallsBehindWhatIsStored(t *testing.T) {
 	}
 }
 
-func TestWhenRetentionOvertakesASeatIsToldWhereThereIsRetention(t *testing.T) {
-	cfg := prepare(t)
-	w := watch(t, cfg)
+func retentionOvertakes(t *testing.T, w *watched, js jetstream.JetStream) {
 	sg, my := w.seat("sg/feed", policy.Publisher, stix.Red), w.seat("my/desk", policy.Subscriber, stix.Red)
 	my.streams()
 	sg.publish(1, stix.Clear, "")
@@ -121,8 +138,6 @@ func TestWhenRetentionOvertakesASeatIsToldWhereThereIsRetention(t *testing.T) {
 	if s := w.await(`selat_seat_pending_messages{member="my",seat="my/desk"}`, 1); s[overtaken] != 0 {
 		t.Errorf("a hub that keeps everything says %v", s[overtaken])
 	}
-	js, err := jetstream.New(asHub(t, cfg, w.Hub))
-	must(t, err)
 	limit := func(stream string, age time.Duration) {
 		s, err := js.Stream(t.Context(), stream)
 		must(t, err)
@@ -153,6 +168,7 @@ func TestWhenRetentionOvertakesASeatIsToldWhereThereIsRetention(t *testing.T) {
 }
 
 func TestWhatEndsIsToldBeforeItDoes(t *testing.T) {
+	notRaced(t)
 	ca := newAuthority(t)
 	cert, key := ca.leaf(2)
 	w := watch(t, prepare(t, func(c *broker.Config) {
@@ -191,9 +207,7 @@ func TestWhatEndsIsToldBeforeItDoes(t *testing.T) {
 	}
 }
 
-func TestHistogramsAreToldInBothForms(t *testing.T) {
-	w := watch(t, prepare(t))
-	w.seat("sg/feed", policy.Publisher, stix.Red).publish(1, stix.Clear, "")
+func bothForms(t *testing.T, w *watched) {
 	req := newRequest(t, w.Server.URL()+"/metrics", "")
 	req.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
 	resp, err := w.client.Do(req)
