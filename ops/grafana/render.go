@@ -29,8 +29,9 @@ func (d *Dashboard) JSON() ([]byte, error) {
 		"schemaVersion": schemaVersion, "version": 1, "editable": true, "graphTooltip": 1, "timezone": "browser", "refresh": "30s",
 		"time":        object{"from": "now-6h", "to": "now"},
 		"annotations": object{"list": []any{}},
-		"links":       []any{object{"type": "dashboards", "title": "Selat", "tags": []string{"selat"}, "asDropdown": true, "includeVars": false, "keepTime": true}},
-		"templating":  object{"list": d.variables()},
+		"links": []any{object{"type": "dashboards", "title": "Selat", "tags": []string{"selat"}, "asDropdown": true, "includeVars": false, "keepTime": true,
+			"icon": "external link", "tooltip": "", "targetBlank": false, "url": ""}},
+		"templating": object{"list": d.variables()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dashboard %s: %w", d.Name, err)
@@ -172,14 +173,15 @@ func (p *Panel) defaults() object {
 func (p *Panel) options() object {
 	switch p.Kind {
 	case Number:
-		return object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}, "colorMode": "value", "graphMode": "none", "textMode": "auto"}
+		return object{"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}, "colorMode": "value", "graphMode": "none", "textMode": "auto",
+			"justifyMode": "auto", "orientation": "auto", "wideLayout": true, "showPercentChange": false, "percentChangeColorMode": "standard"}
 	case Lines:
 		return object{
 			"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []any{}},
 			"tooltip": object{"mode": "multi", "sort": "desc"},
 		}
 	}
-	return object{"showHeader": true, "cellHeight": "sm"}
+	return object{"showHeader": true, "cellHeight": "sm", "frameIndex": 0}
 }
 
 // transformations make a table of what was asked: without the time, and joined.
