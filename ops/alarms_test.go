@@ -153,6 +153,7 @@ func tool(t *testing.T, program string, args ...string) {
 }
 
 func TestPromtoolAgrees(t *testing.T) {
+	t.Parallel() // it waits for the disk, mostly
 	t.Run("with the rules", func(t *testing.T) {
 		tool(t, "promtool", append([]string{"check", "rules"}, files(t, "prometheus/rules/*.yml")...)...)
 	})

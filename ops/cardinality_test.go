@@ -112,6 +112,7 @@ func writeSeats(t *testing.T, cfg *broker.Config) {
 }
 
 func TestTheNumberOfSeriesIsBounded(t *testing.T) {
+	t.Parallel() // it waits for the disk, mostly
 	if testing.Short() {
 		t.Skip("it takes long, and races no more than smaller ones")
 	}

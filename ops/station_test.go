@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "write ops/metrics.md and the dashboards
 // reference of metrics, the alarms, the dashboards. The hub and what is beside it
 // cost seconds, so that they share them.
 func TestStation(t *testing.T) {
+	t.Parallel() // it waits for the disk, mostly
 	if testing.Short() {
 		t.Skip("it takes long, and races no more than its parts")
 	}

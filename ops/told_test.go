@@ -21,6 +21,7 @@ import (
 )
 
 func TestWhatGoesThroughAHubIsTold(t *testing.T) {
+	t.Parallel() // it waits for the disk, mostly
 	notRaced(t)
 	w := watch(t, prepare(t))
 	t.Run("a hub alone is a cluster of one", func(t *testing.T) { aloneIsOne(t, w) })
@@ -29,6 +30,7 @@ func TestWhatGoesThroughAHubIsTold(t *testing.T) {
 }
 
 func TestWhatFallsBehindIsTold(t *testing.T) {
+	t.Parallel() // it waits for the disk, mostly
 	notRaced(t)
 	cfg := prepare(t)
 	w := watch(t, cfg)
@@ -168,6 +170,7 @@ func retentionOvertakes(t *testing.T, w *watched, js jetstream.JetStream) {
 }
 
 func TestWhatEndsIsToldBeforeItDoes(t *testing.T) {
+	t.Parallel() // it waits for the disk, mostly
 	notRaced(t)
 	ca := newAuthority(t)
 	cert, key := ca.leaf(2)
