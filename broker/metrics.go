@@ -14,18 +14,22 @@ import (
 // from the directory: members, seats, levels, known STIX types, codes. The
 // recipients of RED are never told; its audience is "red".
 type Metrics struct {
-	Submissions    *prometheus.CounterVec // origin, outcome
-	Objects        *prometheus.CounterVec // origin, tlp, type, outcome
-	Refusals       *prometheus.CounterVec // code
-	TLPDenials     *prometheus.CounterVec // origin, code
-	EngineDenied   *prometheus.CounterVec // kind
-	SeatRequests   *prometheus.CounterVec // request
-	AdminRequests  *prometheus.CounterVec // request, outcome
-	AuthDenials    *prometheus.CounterVec // reason
-	Enrolments     *prometheus.CounterVec // outcome
-	Warnings       *prometheus.CounterVec
-	Recalls        *prometheus.CounterVec // origin, by
-	Feedback       *prometheus.CounterVec // origin, type
+	Submissions   *prometheus.CounterVec // origin, outcome
+	Objects       *prometheus.CounterVec // origin, tlp, type, outcome
+	Refusals      *prometheus.CounterVec // code
+	TLPDenials    *prometheus.CounterVec // origin, code
+	EngineDenied  *prometheus.CounterVec // kind
+	SeatRequests  *prometheus.CounterVec // request
+	AdminRequests *prometheus.CounterVec // request, outcome
+	AuthDenials   *prometheus.CounterVec // reason
+	Enrolments    *prometheus.CounterVec // outcome
+	Warnings      *prometheus.CounterVec
+	Recalls       *prometheus.CounterVec // origin, by
+	Feedback      *prometheus.CounterVec // origin, type
+	// FlowObjects and FlowBytes count each accepted object once for a submission,
+	// however many members a RED one names.
+	FlowObjects    *prometheus.CounterVec // origin, audience, tlp
+	FlowBytes      *prometheus.CounterVec // origin, audience, tlp
 	ReceiptSeconds prometheus.Histogram
 	// DeliverySeconds is from receipt to delivery, sampled from
 	// acknowledgements.
@@ -38,12 +42,21 @@ type Metrics struct {
 	lastPublished *prometheus.GaugeVec // origin
 }
 
+// Histograms are told in both forms: in the buckets named, and in native ones, of
+// which the factor says how fine and the others how many.
+const (
+	nativeFactor  = 1.1
+	nativeBuckets = 160
+	nativeReset   = time.Hour
+)
+
 func newMetrics() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets, NativeHistogramBucketFactor: 1.1})
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets,
+			NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets, NativeHistogramMinResetDuration: nativeReset})
 	}
 	latency := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
 	return &Metrics{
@@ -59,6 +72,8 @@ func newMetrics() *Metrics {
 		Warnings:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selat_object_warnings_total", Help: "Places where accepted objects break a SHOULD of STIX, once for each object stored, by origin and code."}, []string{"origin", "code"}),
 		Recalls:         counter("selat_recalls_total", "Recalls carried out, by origin of the object and who ordered it (seat, administrator, narrowing).", "origin", "by"),
 		Feedback:        counter("selat_feedback_total", "Sightings and opinions accepted, by origin and type.", "origin", "type"),
+		FlowObjects:     counter("selat_flow_objects_total", "Objects accepted, by origin, audience (a community's token, or red) and TLP.", "origin", "audience", "tlp"),
+		FlowBytes:       counter("selat_flow_bytes_total", "Bytes of the objects accepted, as published, by origin, audience (a community's token, or red) and TLP.", "origin", "audience", "tlp"),
 		ReceiptSeconds:  histogram("selat_receipt_seconds", "Time from a submission's arrival to its receipt.", latency),
 		DeliverySeconds: histogram("selat_delivery_seconds", "Time from storing a message to delivering it, sampled from acknowledgements.", latency),
 		WriteSeconds:    histogram("selat_write_seconds", "Time of one group commit, its fsyncs included.", latency),
@@ -71,7 +86,7 @@ func newMetrics() *Metrics {
 
 // Register adds the metrics to a registry.
 func (m *Metrics) Register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Enrolments, m.Warnings, m.Recalls, m.Feedback,
+	for _, c := range []prometheus.Collector{m.Submissions, m.Objects, m.Refusals, m.TLPDenials, m.EngineDenied, m.SeatRequests, m.AdminRequests, m.AuthDenials, m.Enrolments, m.Warnings, m.Recalls, m.Feedback, m.FlowObjects, m.FlowBytes,
 		m.ReceiptSeconds, m.DeliverySeconds, m.WriteSeconds, m.BatchObjects, m.BatchMessages, m.WriteRetries, m.lastPublished} {
 		if err := r.Register(c); err != nil {
 			return err
@@ -122,6 +137,7 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 	counts := map[label]int{}
 	stored, refused := 0, 0
 	warnings := map[string]int{}
+	flow := flows{}
 	warned := -1 // the last object whose warnings are counted; RED has several lines
 	for i := range r.lines {
 		l := &r.lines[i]
@@ -135,6 +151,9 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 			continue
 		}
 		stored++
+		if l.outcome == api.Accepted && l.stream >= 0 {
+			flow.add(o.streams[l.stream], l.object, len(o.Raw))
+		}
 		if l.outcome != api.Accepted || l.object == warned {
 			continue
 		}
@@ -154,6 +173,7 @@ func (m *Metrics) submission(r *receipt, took time.Duration) {
 	for code, n := range warnings {
 		m.Warnings.WithLabelValues(origin, code).Add(float64(n))
 	}
+	m.flow(r.h, origin, flow)
 	outcome := "accepted"
 	switch {
 	case stored == 0:

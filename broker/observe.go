@@ -57,6 +57,9 @@ type Lag struct {
 	// Durables is how many consumers the numbers are summed over; with none,
 	// there is no lag to tell.
 	Durables int
+	// Overtaken is when retention is expected to remove something that was not
+	// acknowledged, on the stream where that is first; zero while it will not.
+	Overtaken time.Time
 }
 
 // SeatLag is the lag of a seat over all it reads, RED left out.
@@ -73,7 +76,10 @@ type Lags struct {
 	Red   Lag
 }
 
-func (l *Lag) add(c *jetstream.ConsumerInfo) {
+func (l *Lag) add(s *jetstream.StreamInfo, c *jetstream.ConsumerInfo, now time.Time) {
+	if at := overtaken(s, c, now); !at.IsZero() && (l.Overtaken.IsZero() || at.Before(l.Overtaken)) {
+		l.Overtaken = at
+	}
 	l.Durables++
 	l.Pending += c.NumPending
 	l.AckPending += c.NumAckPending
@@ -122,11 +128,7 @@ func (h *Hub) eachStream(ctx context.Context, f func(*jetstream.StreamInfo, stix
 		if !strings.HasPrefix(info.Config.Name, "CTI_") {
 			continue
 		}
-		level, err := stix.ParseLevel(info.Config.Metadata["selat.tlp"])
-		if err != nil || info.Config.Metadata["selat.audience"] == "" {
-			level = stix.Red
-		}
-		f(info, level)
+		f(info, streamLevel(info.Config.Metadata))
 	}
 	if err := streams.Err(); err != nil {
 		return fmt.Errorf("listing the streams: %w", err)
@@ -134,39 +136,48 @@ func (h *Hub) eachStream(ctx context.Context, f func(*jetstream.StreamInfo, stix
 	return nil
 }
 
+func streamLevel(metadata map[string]string) stix.Level {
+	level, err := stix.ParseLevel(metadata["selat.tlp"])
+	if err != nil || metadata["selat.audience"] == "" {
+		return stix.Red
+	}
+	return level
+}
+
 // Lags tells how far behind each seat is. Either all durables were looked at,
 // or there is an error: a sum over some would be wrong, not approximate.
 func (h *Hub) Lags(ctx context.Context) (Lags, error) {
 	var out Lags
 	type source struct {
-		name  string
+		info  *jetstream.StreamInfo
 		level stix.Level
 	}
 	var sources []source
 	err := h.eachStream(ctx, func(info *jetstream.StreamInfo, level stix.Level) {
 		if info.State.Consumers > 0 {
-			sources = append(sources, source{info.Config.Name, level})
+			sources = append(sources, source{info, level})
 		}
 	})
 	if err != nil {
 		return out, err
 	}
 	r := h.Region()
+	now := time.Now()
 	seats := map[*policy.Seat]*SeatLag{}
 	for _, s := range sources {
-		err := h.eachConsumer(ctx, s.name, func(c *jetstream.ConsumerInfo) {
+		err := h.eachConsumer(ctx, s.info.Config.Name, func(c *jetstream.ConsumerInfo) {
 			seat := r.SeatByAccount(c.Name)
 			switch {
 			case seat == nil: // a reader of the hub's own
 			case s.level == stix.Red:
-				out.Red.add(c)
+				out.Red.add(s.info, c, now)
 			default:
 				l := seats[seat]
 				if l == nil {
 					l = &SeatLag{Seat: seat.Name, Member: seat.Member}
 					seats[seat] = l
 				}
-				l.add(c)
+				l.add(s.info, c, now)
 			}
 		})
 		if err != nil {

@@ -136,7 +136,7 @@ func TestWarningsAreCountedOnceForEachAcceptedObject(t *testing.T) {
 	r := &receipt{sub: s}
 	for i, outcomes := range [][]api.Outcome{{api.Duplicate, api.Accepted, api.Accepted}, {api.Duplicate}, {api.Refused}} {
 		for _, o := range outcomes {
-			r.lines = append(r.lines, line{object: i, outcome: o})
+			r.lines = append(r.lines, line{object: i, stream: -1, outcome: o})
 		}
 	}
 	m := newMetrics()

@@ -24,8 +24,14 @@
 //	access.go       who may read /metrics
 //	handler.go      paths and denials; health.go the two answers about health
 //	table.go        how numbers become metrics; observed.go how they are read
-//	seats.go, streams.go, engine.go, recovery.go, index.go, build.go
+//	seats.go, streams.go, cluster.go, engine.go, expiry.go, recovery.go, index.go,
+//	recalls.go, build.go
 //	                one collector each
+//	metrics.md      every metric there is
+//	prometheus/     alarms, their tests, settings; runbooks/ what to do when one fires
+//	grafana/        dashboards
 //
 // The hub's own counters live in package broker, beside what they count.
 package ops
+
+//go:generate go test . -run TestStation -update

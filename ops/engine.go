@@ -12,9 +12,11 @@ import (
 func newEngine(o *observer, h *broker.Hub) []prometheus.Collector {
 	type engine = broker.EngineStats
 	state := observe(o, "engine", func(context.Context) (engine, error) { return h.EngineStats() })
-	type disk struct{ free, reserve uint64 }
+	type disk struct{ free, reserve, total uint64 }
 	space := observe(o, "disk", func(context.Context) (d disk, err error) {
-		d.free, d.reserve, err = h.Disk()
+		if d.free, d.reserve, err = h.Disk(); err == nil {
+			d.total, err = h.DiskTotal()
+		}
 		return d, err
 	})
 	return []prometheus.Collector{
@@ -33,6 +35,7 @@ func newEngine(o *observer, h *broker.Hub) []prometheus.Collector {
 		),
 		newRow(space.get,
 			gauge("selat_disk_free_bytes", "Bytes free on the store's disk.", func(d disk) float64 { return float64(d.free) }),
+			gauge("selat_disk_total_bytes", "Bytes of the store's disk that could be used if nothing were on it.", func(d disk) float64 { return float64(d.total) }),
 			gauge("selat_disk_reserve_bytes", "Bytes that must stay free for submissions to be taken.", func(d disk) float64 { return float64(d.reserve) }),
 		),
 	}

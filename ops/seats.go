@@ -23,6 +23,7 @@ func newLags(o *observer, h *broker.Hub) []prometheus.Collector {
 		moment("selat_seat_last_ack_timestamp_seconds", "When the seat last acknowledged in order, RED left out; absent until it does, after each start of the hub.", func(s lag) time.Time { return s.LastAck }),
 		gauge("selat_seat_pending_messages", "Messages not delivered to the seat yet, RED left out.", func(s lag) float64 { return float64(s.Pending) }),
 		gauge("selat_seat_ack_pending_messages", "Messages delivered to the seat and not acknowledged, RED left out.", func(s lag) float64 { return float64(s.AckPending) }),
+		moment("selat_seat_retention_overtake_timestamp_seconds", "When retention is expected to remove a message the seat has not acknowledged, RED left out; absent while it will not.", func(s lag) time.Time { return s.Overtaken }),
 		gauge("selat_seat_redelivered_messages", "Messages delivered more than once and not acknowledged, RED left out.", func(s lag) float64 { return float64(s.Redelivered) }),
 	)
 	red := newRow(

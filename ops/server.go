@@ -65,7 +65,7 @@ func Serve(ctx context.Context, h *broker.Hub, cfg *broker.Config, logger *slog.
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	denials := newDenials()
-	registry, err := newRegistry(run, h, denials, logger, others)
+	registry, err := newRegistry(run, h, cfg, denials, logger, others)
 	if err != nil {
 		cancel()
 		return nil, err

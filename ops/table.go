@@ -36,6 +36,14 @@ func moment[R any](name, help string, value func(R) time.Time) column[R] {
 	}}
 }
 
+// known makes a value unknown in the rows where know is false.
+func known[R any](value func(R) (float64, bool), know func(R) bool) func(R) (float64, bool) {
+	return func(r R) (float64, bool) {
+		v, ok := value(r)
+		return v, ok && know(r)
+	}
+}
+
 // table is a collector: a metric for each column, a series for each row.
 type table[R any] struct {
 	rows    func() (rows []R, known bool)
@@ -90,17 +98,23 @@ func (t *table[R]) Collect(ch chan<- prometheus.Metric) {
 
 // newRegistry holds everything told about one hub. ctx ends what collectors
 // read.
-func newRegistry(ctx context.Context, h *broker.Hub, d *denials, logger *slog.Logger, others []prometheus.Collector) (*prometheus.Registry, error) {
+func newRegistry(ctx context.Context, h *broker.Hub, cfg *broker.Config, d *denials, logger *slog.Logger, others []prometheus.Collector) (*prometheus.Registry, error) {
 	o := &observer{ctx: ctx, log: logger, failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "selat_observation_failures_total", Help: "Readings of the hub's state that failed, and were left out of the metrics.",
 	}, []string{"metrics"})}
+	certificates, err := newCertificates(cfg)
+	if err != nil {
+		return nil, err
+	}
 	all := []prometheus.Collector{
 		o.failures, d.CounterVec,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuild(), newReady(h), newRecovery(h), newIndex(o, h), newStreams(o, h), newConnected(o, h),
+		newBuild(), newReady(h), newRecovery(h), newStreams(o, h), newConnected(o, h),
+		newRecalls(o, h), newTokens(h), certificates,
 	}
-	all = append(all, newRecalls(o, h))
+	all = append(all, newIndex(o, h)...)
+	all = append(all, newCluster(o, h)...)
 	all = append(all, newEngine(o, h)...)
 	all = append(all, newLags(o, h)...)
 	all = append(all, others...)

@@ -4,13 +4,16 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/selat-hub/selat/feeds/daemon"
 )
 
 // metrics of a daemon.
 type metrics struct {
 	objects, rows, refused, failures *prometheus.CounterVec
 	depth, age, success              *prometheus.GaugeVec
-	dead                             *prometheus.GaugeVec
+	dead, interval                   *prometheus.GaugeVec
+	reading, sending                 *prometheus.HistogramVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -24,6 +27,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		r.MustRegister(g)
 		return g
 	}
+	histogram := func(name, help string) *prometheus.HistogramVec {
+		h := daemon.Histogram("selat_feed_"+name, help, "feed")
+		r.MustRegister(h)
+		return h
+	}
 	return &metrics{
 		objects:  counter("objects_total", "Objects the hub answered for.", "feed", "outcome", "code"),
 		rows:     counter("rows_total", "Rows read.", "feed"),
@@ -32,8 +40,18 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		depth:    gauge("outbox_objects", "Objects that wait for the hub."),
 		age:      gauge("outbox_oldest_timestamp_seconds", "Since when the oldest of them waits; 0 for none."),
 		dead:     gauge("dead_letters", "Objects that the hub refused and that are set aside."),
+		interval: gauge("interval_seconds", "How often the feed is read, when all goes well."),
+		reading:  histogram("read_seconds", "Time of one reading, however it ended."),
+		sending:  histogram("submit_seconds", "Time from a submission to the hub's answer; of those without one, until that was known."),
 		success:  gauge("last_success_timestamp_seconds", "When the feed was last read to its end."),
 	}
+}
+
+// begin tells of a feed from the start, so that the first failure is seen to be one.
+func (m *metrics) begin(feed string, every time.Duration) {
+	m.rows.WithLabelValues(feed)
+	m.failures.WithLabelValues(feed)
+	m.interval.WithLabelValues(feed).Set(every.Seconds())
 }
 
 func (m *metrics) object(feed, outcome, code string) {

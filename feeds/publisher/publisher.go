@@ -196,6 +196,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	p.kicks = map[string]chan struct{}{}
 	p.mu.Unlock()
 	for _, f := range feeds {
+		p.metrics.begin(f.Name, f.interval())
 		kick := make(chan struct{}, 1)
 		kick <- struct{}{} // what an earlier run left
 		p.mu.Lock()
@@ -219,7 +220,9 @@ func (p *Publisher) readOnSchedule(ctx context.Context, f *Feed, turns chan stru
 			return
 		}
 		r := Result{Feed: f.Name}
+		began := p.now()
 		err := p.read(ctx, f, &r)
+		p.metrics.reading.WithLabelValues(f.Name).Observe(p.now().Sub(began).Seconds())
 		<-turns
 		p.kick(f.Name)
 		pause := p.pause(f)
@@ -289,7 +292,6 @@ func (p *Publisher) forward(feed string, events <-chan fsnotify.Event, errs <-ch
 // pause is how long until the next reading: up to a tenth later than said, so
 // that many daemons do not ask one server in the same second.
 func (p *Publisher) pause(f *Feed) time.Duration {
-	every := time.Duration(f.Every)
 	if f.At != "" {
 		at, _ := time.Parse("15:04", f.At) // Config was checked
 		now := p.now().UTC()
@@ -299,13 +301,21 @@ func (p *Publisher) pause(f *Feed) time.Duration {
 		}
 		return next.Sub(now) + rand.N(time.Minute)
 	}
-	if every <= 0 {
-		every = time.Hour
-		if f.Folder != "" {
-			every = time.Minute
-		}
-	}
+	every := f.interval()
 	return every + rand.N(every/10+1)
+}
+
+// interval is how often the feed is to be read.
+func (f *Feed) interval() time.Duration {
+	switch {
+	case f.At != "":
+		return 24 * time.Hour
+	case f.Every > 0:
+		return time.Duration(f.Every)
+	case f.Folder != "":
+		return time.Minute
+	}
+	return time.Hour
 }
 
 func (p *Publisher) sendForever(ctx context.Context, f *Feed, kick <-chan struct{}) {

@@ -205,6 +205,10 @@ func TestMetricsSayWhatWasReadAndSent(t *testing.T) {
 		"selat_feed_outbox_oldest_timestamp_seconds a":     0,
 		"selat_feed_last_success_timestamp_seconds a":      float64(k.Now().Unix()),
 		"selat_feed_dead_letters a":                        0,
+		"selat_feed_failures_total a":                      0,
+		"selat_feed_interval_seconds a":                    3600,
+		"selat_feed_read_seconds a":                        1,
+		"selat_feed_submit_seconds a":                      1,
 	}
 	// The sender tells once it has settled what was sent.
 	for deadline := time.Now().Add(time.Minute); !cmp.Equal(want, gathered(t, registry)) && time.Now().Before(deadline); {
@@ -216,7 +220,8 @@ func TestMetricsSayWhatWasReadAndSent(t *testing.T) {
 	}
 }
 
-// gathered is each value by its name and what its labels say, in their order.
+// gathered is each value by its name and what its labels say, in their order; of a
+// histogram, how much it counts.
 func gathered(t testing.TB, r *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -228,7 +233,7 @@ func gathered(t testing.TB, r *prometheus.Registry) map[string]float64 {
 			for _, l := range m.GetLabel() {
 				name += " " + l.GetValue()
 			}
-			out[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			out[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}
 	}
 	return out

@@ -61,7 +61,9 @@ func (p *Publisher) send(ctx context.Context, f *Feed, items []outbox.Item, sent
 		raws[i] = items[i].Raw
 	}
 	payload := stix.AppendBundle(nil, "bundle--"+uuid.NewString(), raws...)
+	began := p.now()
 	r, err := p.hub.Submit(ctx, payload, client.SubmitOptions{To: f.To, Unmarked: f.unmarked})
+	p.metrics.sending.WithLabelValues(f.Name).Observe(p.now().Sub(began).Seconds())
 	if errors.Is(err, client.ErrTooLarge) { // which the hub would say, had it come there
 		r, err = &api.Receipt{Error: &stix.Finding{Code: "payload-too-large", Message: err.Error()}}, nil
 	}

@@ -96,6 +96,7 @@ const defaultInterval = 30 * time.Second
 func (d *Daemon) open(allow *sink.Allow) error {
 	for _, name := range slices.Sorted(maps.Keys(d.config.Sinks)) {
 		s := d.config.Sinks[name]
+		d.met.begin(name, s.format.Stream != nil)
 		if s.format.Stream == nil {
 			o, err := s.output(allow)
 			if err != nil {
@@ -167,7 +168,9 @@ func (d *Daemon) Run(ctx context.Context, connect Connect) error {
 	hub, err := connect(ctx)
 	if err == nil {
 		d.hub.Store(hub)
+		d.met.connected.Set(1)
 		err = d.follow(ctx, hub)
+		d.met.connected.Set(0)
 		d.hub.Store(nil)
 		hub.Close()
 	} else if ctx.Err() != nil {
@@ -260,6 +263,7 @@ func (d *Daemon) receive(ctx context.Context, hub *client.Client, idle time.Dura
 	}
 	put := func(_ context.Context, o client.Delivery) error {
 		d.met.received.Inc()
+		d.met.lastReceived.Set(float64(d.now().UnixMilli()) / 1000)
 		return d.state.Put(&o, d.now())
 	}
 	err = hub.Subscribe(ctx, put, options)

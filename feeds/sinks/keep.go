@@ -118,7 +118,9 @@ func (d *Daemon) write(ctx context.Context, o *Output, accept bool) (Written, er
 	if err := d.config.Sinks[o.Name].follow(o, d.allow.current()); err != nil {
 		return Written{}, err
 	}
-	w, err := d.state.Write(ctx, o, d.now(), accept)
+	began := d.now()
+	w, err := d.state.Write(ctx, o, began, accept)
+	d.met.writing.WithLabelValues(o.Name).Observe(d.now().Sub(began).Seconds())
 	if ctx.Err() != nil {
 		return w, ctx.Err()
 	}
@@ -167,6 +169,7 @@ func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 		}
 		d.met.told.WithLabelValues(name).Add(float64(n))
 		d.fail(name, err)
+		d.waiting(name, err)
 		if err == nil {
 			select {
 			case <-ctx.Done():
@@ -179,4 +182,17 @@ func (d *Daemon) tell(ctx context.Context, name string, s sink.Stream) {
 			return
 		}
 	}
+}
+
+// waiting tells how many events wait after a telling. They are counted only when it
+// failed: otherwise it told them all.
+func (d *Daemon) waiting(name string, failed error) {
+	n := 0
+	if failed != nil {
+		var err error
+		if n, err = d.state.Pending(name); err != nil {
+			return // what is not known stays as it was
+		}
+	}
+	d.met.pending.WithLabelValues(name).Set(float64(n))
 }
