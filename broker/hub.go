@@ -125,6 +125,7 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		do    func() error
 	}{
 		{"locking the data folder", h.lockData},
+		{"checking that the folder is whole", h.checkRestored},
 		{"reading the keys", func() (err error) { h.keys, err = loadKeys(ctx, &h.cfg); return }},
 		{"mending the store", h.mendBlocks},
 		{"mending the store", h.mendChecksums},
