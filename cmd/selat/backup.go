@@ -348,7 +348,7 @@ func printPruned(cmd *cobra.Command, p *backup.Pruned, dry bool) error {
 	if dry {
 		done = "would be removed"
 	}
-	say(cmd, "%s %s, %s kept; %s of pieces that no backup needs.", counted(len(p.Removed), "backup"), done, counted(len(p.Kept), "backup"), size(p.Freed))
+	say(cmd, "%s %s, %s kept; %s free.", counted(len(p.Removed), "backup"), done, counted(len(p.Kept), "backup"), size(p.Freed))
 	return nil
 }
 

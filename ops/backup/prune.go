@@ -54,6 +54,9 @@ func Prune(dir string, keep Keep, dry bool) (p *Pruned, err error) {
 			needed[name] = true
 		}
 	}
+	for _, id := range p.Removed {
+		p.Freed += fileSize(s.path(id, manifestSuffix)) + fileSize(s.path(id, chunksSuffix))
+	}
 	if !dry {
 		if err := s.sweep(); err != nil {
 			return nil, fmt.Errorf("removing what an earlier backup left: %w", err)
@@ -63,6 +66,14 @@ func Prune(dir string, keep Keep, dry bool) (p *Pruned, err error) {
 		}
 	}
 	return p, s.collect(p, needed, dry)
+}
+
+func fileSize(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0 // it is only counted
+	}
+	return st.Size()
 }
 
 // kept are the backups that stay, the oldest first.

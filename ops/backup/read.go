@@ -78,9 +78,19 @@ type Verified struct {
 	// Account is the hub's, whose signature the manifest bears.
 	Account string `json:"account"`
 	Totals
+	Held   []Held   `json:"held"`
 	Pieces int      `json:"pieces"`
 	Size   int64    `json:"size"`
 	Wrong  []string `json:"wrong"`
+}
+
+// Held is what a backup has of one stream.
+type Held struct {
+	Name     string    `json:"name"`
+	First    uint64    `json:"first"`
+	Last     uint64    `json:"last"`
+	Messages uint64    `json:"messages"`
+	Durables []Durable `json:"durables"`
 }
 
 // maxWrong bounds how many faults are told one by one.
@@ -120,6 +130,7 @@ func Verify(ctx context.Context, dir, id string, ids []age.Identity, progress fu
 	}
 	for i := range m.Streams {
 		st := &m.Streams[i]
+		v.Held = append(v.Held, Held{st.Name, st.First, st.Last, st.Messages, st.Durables})
 		if st.Consumers != nil {
 			_, err := s.consumers(st, ids)
 			wrong(named("durables of stream "+st.Name, err))

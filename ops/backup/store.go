@@ -53,14 +53,24 @@ func makeStore(dir string) (*store, error) {
 	return &store{dir}, nil
 }
 
-// newID names a backup by its time, so that names are in order of age.
-func newID(t time.Time) string {
-	return t.UTC().Format(idTime) + "-" + strings.ToLower(rand.Text()[:6])
+// newID names a backup by its time, and later than any other even if the clock was
+// set back: names are in order of age.
+func (s *store) newID(at time.Time) (string, error) {
+	all, err := s.ids()
+	if err != nil {
+		return "", err
+	}
+	if len(all) > 0 {
+		if after := idAt(all[len(all)-1]).Add(time.Millisecond); at.Before(after) {
+			at = after
+		}
+	}
+	return at.UTC().Format(idTime) + "-" + strings.ToLower(rand.Text()[:6]), nil
 }
 
-const idTime = "20060102T150405Z"
+const idTime = "20060102T150405.000Z"
 
-var idForm = regexp.MustCompile(`^\d{8}T\d{6}Z-[a-z2-7]{6}$`)
+var idForm = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-[a-z2-7]{6}$`)
 
 // idAt is when a backup of that name began.
 func idAt(id string) time.Time {

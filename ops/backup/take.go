@@ -86,7 +86,11 @@ type taking struct {
 
 func (t *taking) take(ctx context.Context) (*Summary, error) {
 	began := time.Now().UTC()
-	m := &Manifest{Format: manifestFormat, ID: newID(began), Began: began, Program: t.Program, Account: t.Access.Account}
+	id, err := t.store.newID(began)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manifest{Format: manifestFormat, ID: id, Began: began, Program: t.Program, Account: t.Access.Account}
 	if err := t.files(m); err != nil {
 		return nil, err
 	}
