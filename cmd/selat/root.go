@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newCatalogCmd(), newBackupCmd(), newRestoreCmd())
+	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newCatalogCmd(), newHealthCmd(), newBackupCmd(), newRestoreCmd())
 	add(groupMembers, newMemberCmd(), newSeatCmd(), newCommunityCmd())
 	add(groupTraffic, trafficCmds()...)
 	add(groupMore, moreCmds()...)
