@@ -142,6 +142,7 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 		{"opening the statuses", func() error { return h.openStatuses(ctx) }},
 		{"opening the services", func() error { return h.openServices(h.run) }},
 		{"carrying out the recalls", func() error { h.recalls.resume(ctx); return nil }},
+		{"keeping to the retention", h.openRetention},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
