@@ -87,7 +87,7 @@ func healthClient(cfg *broker.Config) (*http.Client, string, error) {
 		return nil, "", fmt.Errorf("http.listen: %q is not host:port", cfg.HTTP.Listen)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1"
 	}
 	tr := &http.Transport{DisableKeepAlives: true}
 	if cfg.TLS.Cert == "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -218,6 +219,49 @@ func TestWhatWasRecalledDoesNotComeBackAndNoRecallIsLost(t *testing.T) {
 			t.Errorf("the catalogue of the hub restored from backup %q: %s", id, v)
 		}
 		r.stop()
+	}
+}
+
+func TestNeighboursOfWhatIsRecalledDuringABackupAreInIt(t *testing.T) {
+	s := newSite(t, "sg", "my", "th")
+	sg := s.seat("sg/feed", stix.Red)
+	// More than the engine sends ahead, so that the end is read after the recall.
+	noise := rand.New(rand.NewPCG(1, 2))
+	sg.note = func() string {
+		b := make([]byte, 15<<10)
+		for i := range b {
+			b[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[noise.IntN(64)]
+		}
+		return string(b)
+	}
+	var ids []string
+	for i := range 40 {
+		ids = sg.publish("region", "clear", i*30, 30)
+	}
+	was := s.stored().last["CTI_REGION_CLEAR"]
+	o := s.options()
+	recalled := false
+	o.Progress = func(p backup.Progress) {
+		if p.Stream == "CTI_REGION_CLEAR" && !recalled {
+			recalled = true
+			sg.recall(ids[29])
+		}
+	}
+	sum, err := backup.Take(t.Context(), o)
+	must(t, err)
+	for _, held := range s.verify(sum.ID).Held {
+		if held.Name == "CTI_REGION_CLEAR" && held.Last <= was {
+			t.Errorf("the backup ends at message %d of %d: nothing was erased while it was made", held.Last, was)
+		}
+	}
+	got := s.restore("").stored()
+	if at := got.contains(ids[29]); len(at) > 0 {
+		t.Errorf("it was recalled and is in %v", at)
+	}
+	for _, id := range ids[:29] {
+		if len(got.contains(id)) == 0 {
+			t.Errorf("%s stood beside it and is lost", id)
+		}
 	}
 }
 

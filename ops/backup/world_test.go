@@ -178,13 +178,14 @@ type seat struct {
 	s    *site
 	name string
 	nc   *nats.Conn
+	note func() string // what each object says beside its value; may be nil
 }
 
 func (s *site) seat(name string, ceiling stix.Level) *seat {
 	s.t.Helper()
 	creds, err := s.hub.AddSeat(s.t.Context(), policy.Seat{Name: name, Kind: policy.Both, Standing: policy.Organization, Ceiling: ceiling})
 	must(s.t, err)
-	return &seat{s, name, s.connect(creds)}
+	return &seat{s: s, name: name, nc: s.connect(creds)}
 }
 
 func (p *seat) ask(subject string, header nats.Header, body []byte, answer any) {
@@ -208,7 +209,11 @@ func (p *seat) publish(to, level string, from, n int) (ids []string) {
 	for i := from; i < from+n; i++ {
 		id := fmt.Sprintf("domain-name--00000000-0000-4000-8000-%012d", i)
 		ids = append(ids, id)
-		objects = append(objects, fmt.Sprintf(`{"type":"domain-name","spec_version":"2.1","id":%q,"value":"host%d.example.com"}`, id, i))
+		note := ""
+		if p.note != nil {
+			note = p.note()
+		}
+		objects = append(objects, fmt.Sprintf(`{"type":"domain-name","spec_version":"2.1","id":%q,"value":"host%d.example.com","x_note":%q}`, id, i, note))
 	}
 	body := fmt.Sprintf(`{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":[%s]}`, strings.Join(objects, ","))
 	var r api.Receipt
