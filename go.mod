@@ -35,6 +35,7 @@ require (
 require (
 	filippo.io/age v1.3.2
 	github.com/beevik/ntp v1.6.0
+	github.com/dustin/go-humanize v1.1.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/prometheus/prometheus v0.312.0
 )
@@ -42,7 +43,6 @@ require (
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/dennwc/varint v1.0.0 // indirect
-	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/grafana/regexp v0.0.0-20250905093917-f7b3be9d1853 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect

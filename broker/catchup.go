@@ -73,7 +73,11 @@ func (h *Hub) openStream(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	gone, erased := max(known, size.LastSeq)-size.Messages, h.recalls.erasedOf(name)
+	left, err := h.leftByRetention(ctx, name)
+	if err != nil {
+		return err
+	}
+	gone, erased := max(known, size.LastSeq)-size.Messages-left, h.recalls.erasedOf(name)
 	if missing := gone - min(gone, erased); missing > 0 {
 		h.recovery.Missing += missing
 		h.log.Error("messages that were stored are gone: the store was damaged, or is an older copy", "stream", name,

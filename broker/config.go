@@ -25,14 +25,15 @@ type Config struct {
 	// Advertise is the URL written into credentials files, such as
 	// tls://hub.example:4222; of several nodes all, with commas. Empty: made from
 	// Listen.
-	Advertise string  `koanf:"advertise" json:"advertise"`
-	TLS       TLS     `koanf:"tls" json:"tls"`
-	HTTP      HTTP    `koanf:"http" json:"http"`
-	TAXII     TAXII   `koanf:"taxii" json:"taxii"`
-	Limits    Limits  `koanf:"limits" json:"limits"`
-	Store     Store   `koanf:"store" json:"store"`
-	Cluster   Cluster `koanf:"cluster" json:"cluster"`
-	Log       Logging `koanf:"log" json:"log"`
+	Advertise string      `koanf:"advertise" json:"advertise"`
+	TLS       TLS         `koanf:"tls" json:"tls"`
+	HTTP      HTTP        `koanf:"http" json:"http"`
+	TAXII     TAXII       `koanf:"taxii" json:"taxii"`
+	Limits    Limits      `koanf:"limits" json:"limits"`
+	Store     Store       `koanf:"store" json:"store"`
+	Retention []Retention `koanf:"retention" json:"retention"`
+	Cluster   Cluster     `koanf:"cluster" json:"cluster"`
+	Log       Logging     `koanf:"log" json:"log"`
 }
 
 // TLS names PEM files. Cert and Key are required off loopback.
@@ -148,6 +149,7 @@ func (c *Config) Check() error {
 	if c.Store.DedupeWindow < time.Hour {
 		bad("store.dedupe_window: %s is under an hour, the least that recognises late retries", c.Store.DedupeWindow)
 	}
+	checkRetention(c.Retention, bad)
 	return errors.Join(errs...)
 }
 

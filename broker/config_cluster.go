@@ -78,6 +78,9 @@ func (c *Config) checkCluster(bad func(string, ...any)) {
 	case !slices.ContainsFunc(nodes, func(n Node) bool { return n.Name == c.Cluster.Node }):
 		bad("cluster.node: %s is not among cluster.nodes", c.Cluster.Node)
 	}
+	if len(c.Retention) > 0 {
+		bad("retention: a hub of several nodes keeps everything: take the rows out")
+	}
 	if _, _, err := net.SplitHostPort(c.Cluster.Listen); err != nil {
 		bad("cluster.listen: %q is not host:port", c.Cluster.Listen)
 	}

@@ -143,6 +143,7 @@ func start(ctx context.Context, cfg Config, logger *slog.Logger) (*Hub, error) {
 	defer done()
 	steps := []startStep{
 		{"locking the data folder", h.lockData},
+		{"checking that the folder is whole", h.checkRestored},
 		{"reading the keys", func() (err error) { h.keys, err = loadKeys(ctx, &h.cfg); return }},
 		{"mending the store", h.mendBlocks},
 		{"mending the store", h.mendChecksums},
@@ -214,6 +215,7 @@ func (h *Hub) singleSteps(ctx context.Context) []startStep {
 		{"opening the services", func() error { return h.openServices(h.run) }},
 		{"letting seats in", func() error { h.accounts.inForce(); return nil }},
 		{"carrying out the recalls", func() error { h.recalls.resume(ctx); return nil }},
+		{"keeping to the retention", h.openRetention},
 	}
 }
 

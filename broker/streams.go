@@ -48,6 +48,7 @@ func (h *Hub) streamConfig(r *policy.Region, s policy.Stream) jetstream.StreamCo
 		c.Description = "a private community" // seats that guess the name learn nothing
 	}
 	c.Metadata = map[string]string{"selat.audience": h.metadataAudience(r, s), "selat.tlp": s.Level.String()}
+	h.markRetained(&c, s)
 	return c
 }
 
@@ -95,6 +96,9 @@ func (h *Hub) ensureStream(ctx context.Context, want jetstream.StreamConfig) err
 	s, err := h.js.Stream(ctx, want.Name)
 	if err != nil && !missing(err) {
 		return err
+	}
+	if err == nil && s.CachedInfo().Config.Metadata[metadataRetained] != "" && want.Metadata != nil {
+		want.Metadata[metadataRetained] = "true"
 	}
 	if err == nil && sameSettings(s.CachedInfo().Config, want) {
 		return nil

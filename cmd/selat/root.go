@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newTLSCmd(), newClusterCmd(), newCatalogCmd(), newDrillCmd())
+	add(groupHub, newInitCmd(), newHubCmd(), newConfigCmd(), newTLSCmd(), newClusterCmd(), newHealthCmd(), newCatalogCmd(), newBackupCmd(), newRestoreCmd(), newDrillCmd())
 	add(groupMembers, newMemberCmd(), newSeatCmd(), newCommunityCmd())
 	add(groupTraffic, newEnrolCmd())
 	add(groupTraffic, trafficCmds()...)

@@ -57,6 +57,7 @@ var settings = []setting{
 	{"store.encrypt", "", kindOnOff, "keep streams encrypted at rest; cannot change once a folder is prepared"},
 	{"store.key_command", "", kindCommand, "prints the encryption key, instead of keys/store.key"},
 	{"store.dedupe_window", "", kindDuration, "an hour or more"},
+	{"retention", "", kindRetention, "what leaves by age or size: rows of audience, tlp, max_age, max_bytes; without one all is kept"},
 	{"cluster.node", "", kindText, "the name of this node, where several are one hub; `selat init --cluster` sets it"},
 	{"cluster.listen", "", kindText, "host:port for the other nodes"},
 	{"cluster.nodes", "", kindNodes, "all nodes, as NAME=HOST:PORT where the others reach them"},
@@ -82,15 +83,16 @@ type kind struct {
 }
 
 var (
-	kindText     = kind{"text", fromString(func(s string) (any, error) { return s, nil }), plain}
-	kindPath     = kind{"a path", kindText.parse, plain}
-	kindSize     = kind{"a size such as 512MiB", fromString(parseSize), showSize}
-	kindCount    = kind{"a whole number", fromString(parseCount), plain}
-	kindRate     = kind{"a number", fromString(func(s string) (any, error) { return strconv.ParseFloat(s, 64) }), plain}
-	kindDuration = kind{"a duration such as 2h", fromString(func(s string) (any, error) { return time.ParseDuration(s) }), showDuration}
-	kindOnOff    = kind{"true or false", fromString(func(s string) (any, error) { return strconv.ParseBool(s) }), plain}
-	kindCommand  = kind{"a list of a program and its arguments", parseCommand, showCommand}
-	kindNodes    = kind{"a list of nodes, as NAME=HOST:PORT", parseCommand, showCommand}
+	kindText      = kind{"text", fromString(func(s string) (any, error) { return s, nil }), plain}
+	kindPath      = kind{"a path", kindText.parse, plain}
+	kindSize      = kind{"a size such as 512MiB", fromString(parseSize), showSize}
+	kindCount     = kind{"a whole number", fromString(parseCount), plain}
+	kindRate      = kind{"a number", fromString(func(s string) (any, error) { return strconv.ParseFloat(s, 64) }), plain}
+	kindDuration  = kind{"a duration such as 2h", fromString(func(s string) (any, error) { return time.ParseDuration(s) }), showDuration}
+	kindOnOff     = kind{"true or false", fromString(func(s string) (any, error) { return strconv.ParseBool(s) }), plain}
+	kindRetention = kind{"a list of rows with audience, tlp, max_age, max_bytes", parseRetention, showRetention}
+	kindNodes     = kind{"a list of nodes, as NAME=HOST:PORT", parseCommand, showCommand}
+	kindCommand   = kind{"a list of a program and its arguments", parseCommand, showCommand}
 )
 
 // fromString reads what is written the same in YAML and elsewhere.
