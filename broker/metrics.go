@@ -59,7 +59,7 @@ func newMetrics() *Metrics {
 			NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets, NativeHistogramMinResetDuration: nativeReset})
 	}
 	latency := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
-	return &Metrics{
+	m := &Metrics{
 		Submissions:     counter("selat_submissions_total", "Submissions answered, by origin and outcome (accepted, partly, refused).", "origin", "outcome"),
 		Objects:         counter("selat_objects_total", "Objects answered, by origin, TLP, STIX type and outcome.", "origin", "tlp", "type", "outcome"),
 		Refusals:        counter("selat_refusals_total", "Refusals of objects and submissions, by code.", "code"),
@@ -82,6 +82,10 @@ func newMetrics() *Metrics {
 		WriteRetries:    prometheus.NewCounter(prometheus.CounterOpts{Name: "selat_write_retries_total", Help: "Group commits tried again after an unclear answer."}),
 		lastPublished:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "selat_member_last_publication_timestamp_seconds", Help: "When a member's last accepted object was stored."}, []string{"origin"}),
 	}
+	for _, outcome := range []string{"enrolled", "refused", "locked", "failed"} {
+		m.Enrolments.WithLabelValues(outcome) // told from the start, so that a first one is a rise
+	}
+	return m
 }
 
 // Register adds the metrics to a registry.

@@ -16,6 +16,13 @@ func newBuild() prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
+// newLeads tells whether this node decides what is accepted, recalled and changed.
+func newLeads(h *broker.Hub) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "selat_leads", Help: "1 on the node that decides what is accepted, recalled and changed, else 0; 1 on a hub of one node.",
+	}, func() float64 { return truth(h.Leads()) })
+}
+
 // newReady tells whether submissions are taken, as /readyz does.
 func newReady(h *broker.Hub) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -110,7 +110,7 @@ func newRegistry(ctx context.Context, h *broker.Hub, cfg *broker.Config, d *deni
 		o.failures, d.CounterVec,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuild(), newReady(h), newRecovery(h), newStreams(o, h), newConnected(o, h),
+		newBuild(), newReady(h), newLeads(h), newRecovery(h), newStreams(o, h), newConnected(o, h),
 		newRecalls(o, h), newTokens(h), certificates,
 	}
 	all = append(all, newIndex(o, h)...)
