@@ -38,13 +38,15 @@ func (h *Hub) catchUpAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range streams {
-		if err := h.openStream(ctx, name); err != nil {
-			return err
-		}
+	if h.lead == nil {
+		return eachOf(ctx, 1, streams, h.openStream)
 	}
-	return nil
+	return eachOf(ctx, streamsAtOnce, streams, h.openStream)
 }
+
+// streamsAtOnce is how many streams are looked at at a time when a node takes the lead:
+// what takes time is asking the other nodes.
+const streamsAtOnce = 8
 
 // objectStreams lists the streams that carry objects. Also those that no roster
 // needs now: what they hold counts as published.
@@ -78,8 +80,8 @@ func (h *Hub) openStream(ctx context.Context, name string) error {
 		return err
 	}
 	gone, erased := max(known, size.LastSeq)-size.Messages-left, h.recalls.erasedOf(name)
-	if missing := gone - min(gone, erased); missing > 0 {
-		h.recovery.Missing += missing
+	missing := gone - min(gone, erased)
+	if missing > 0 {
 		h.log.Error("messages that were stored are gone: the store was damaged, or is an older copy", "stream", name,
 			"missing", missing, "holds", size.Messages, "last", size.LastSeq, "last_known", known)
 	}
@@ -87,6 +89,9 @@ func (h *Hub) openStream(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	h.recovery.Missing += missing
 	h.recovery.Streams++
 	h.recovery.Messages += size.Messages
 	h.recovery.CaughtUp += n
@@ -102,6 +107,10 @@ func (h *Hub) openStream(ctx context.Context, name string) error {
 func (h *Hub) catchUp(ctx context.Context, stream string) (last uint64, objects int, err error) {
 	if last, err = h.lastSeq(ctx, stream); err != nil {
 		return 0, 0, err
+	}
+	if fenced, ok := h.fenced.Load(stream); ok && last < fenced.(uint64) {
+		// Whoever came to lead the stream has not applied all that is in its log.
+		return 0, 0, fmt.Errorf("%s ends at %d: %w", stream, last, errBehind)
 	}
 	at, _, err := h.index.Position(stream)
 	if err != nil {

@@ -49,6 +49,7 @@ func (h *Hub) fence(ctx context.Context, stream string) (uint64, error) {
 		}
 		seq, err := h.fenceAfter(ctx, stream, last, nil)
 		if err == nil {
+			h.fenced.Store(stream, seq)
 			return seq, nil
 		}
 		if !wrongSequence(err) {

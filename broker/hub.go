@@ -54,6 +54,7 @@ type Hub struct {
 	// pass it when they have them (inForce).
 	gate        sync.RWMutex
 	streamsMade sync.Map // stream name -> policy.Stream
+	fenced      sync.Map // stream name -> the sequence of the last fence put here
 
 	index     *catalog.Index
 	messages  *messages
@@ -69,7 +70,8 @@ type Hub struct {
 
 	enrolment enrolment
 
-	recovery  Recovery // in the making
+	opening   sync.Mutex // guards what openStream adds to recovery and lastAdded
+	recovery  Recovery   // in the making
 	recovered atomic.Pointer[Recovery]
 	started   time.Time
 	ready     atomic.Bool

@@ -278,7 +278,6 @@ func (l *lead) takeOver(ctx context.Context) {
 			return err
 		}},
 		{"ending places that were given up", h.endFormerPlaces},
-		{"remembering the last publications", func(ctx context.Context) error { h.restoreLastPublished(ctx); return nil }},
 		{"opening the statuses", h.openStatuses},
 	}
 	for _, s := range steps {
@@ -306,6 +305,7 @@ func (l *lead) takeOver(ctx context.Context) {
 	h.ready.Store(true)
 	h.log.Info("this node leads", "node", h.cfg.Cluster.Node, "term", l.term.Load(), "took", h.recovery.Took)
 	h.opened.Do(func() { close(h.isOpen) })
+	h.restoreLastPublished(ctx)
 	h.recalls.resume(ctx)
 }
 
@@ -346,12 +346,10 @@ func (h *Hub) fenceAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range append(streams, recallStream) {
-		if _, err := h.fence(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachOf(ctx, streamsAtOnce, append(streams, recallStream), func(ctx context.Context, name string) error {
+		_, err := h.fence(ctx, name)
+		return err
+	})
 }
 
 // mayServe says why this node may read nothing to anybody, nil if it may: one that
