@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 //	                 with "again" as its first argument, on the ports of the last
 //	hubstop          SIGTERM; the hub must end with exit code 0
 //	hubkill          SIGKILL
+//	until selat ARGS exec, again and again until it succeeds
+//	ports A B ...    sets A, B to free addresses on loopback
 //	step selat ARGS  exec, counted as what a person has to type; step hubstart too
 //	steps N          tells how many that were, and how long they took; N at most
 //	mode 0600 FILE   the file has this mode
@@ -52,12 +55,43 @@ func TestScripts(t *testing.T) {
 			"hubstop":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGTERM) },
 			"hubkill":  func(ts *testscript.TestScript, neg bool, _ []string) { theHub(ts, neg).stop(ts, syscall.SIGKILL) },
 			"step":     step,
+			"until":    until,
+			"ports":    ports,
 			"steps":    steps,
 			"mode":     checkMode,
 			"taxii":    taxiiServer,
 			"web":      scriptWeb,
 		},
 	})
+}
+
+// until runs a command again and again until it succeeds.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: until selat ARGS")
+	}
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("it did not come to succeed: %v", err)
+		}
+	}
+}
+
+// ports sets each variable to an address on loopback that is free.
+func ports(ts *testscript.TestScript, neg bool, names []string) {
+	for _, name := range names {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		ts.Setenv(name, l.Addr().String())
+		ts.Check(l.Close())
+	}
 }
 
 // typed is what a script had people type, and since when.
