@@ -11,6 +11,10 @@ import (
 
 // What the tests of the attack need and nobody else may have.
 
+// SyncLazily has the engines of this process write to disk when it suits them, as no
+// hub does.
+func SyncLazily() { syncAlways = false }
+
 // Stores is JetStream as the HUB account sees it.
 func (h *Hub) Stores() jetstream.JetStream { return h.js }
 
