@@ -64,6 +64,8 @@ func (c *testCluster) sameCopies(node, other string) (diff string) {
 	}
 }
 
+var errHangs = errors.New("it neither started nor refused within a minute")
+
 // startDamaged starts a node and keeps what it says; it hangs when it does neither
 // start nor refuse.
 func (c *testCluster) startDamaged(n string, said *sayings) error {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // Each stream, each of its blocks and each log of a cluster has a key of its own, kept
@@ -16,8 +18,8 @@ import (
 // was for: the engine (nats-server 2.15.2) deletes a block with such a key, with its
 // messages, says so in one line and goes on. So they are tried before it starts.
 
-// sealedKey is how long such a key is: a nonce, the key, a tag.
-const sealedKey = aes.BlockSize + 32 + 16
+// keyBytes is how long what such a key seals is.
+const keyBytes = 32
 
 // checkKey says why the engine could not use one of these keys, nil if it can.
 func (h *Hub) checkKey(path string) error {
@@ -25,32 +27,38 @@ func (h *Hub) checkKey(path string) error {
 	if err != nil {
 		return err
 	}
-	if len(b) != sealedKey {
-		return fmt.Errorf("the key %s is damaged: it has %d bytes, not %d", path, len(b), sealedKey)
-	}
-	kek, err := sealsKey(h.keys.store, path)
+	seal, err := sealOf(h.keys.store, path)
 	if err != nil {
 		return err
 	}
-	if _, err := kek.Open(nil, b[:aes.BlockSize], b[aes.BlockSize:], nil); err != nil {
+	nonce := seal.NonceSize()
+	if want := nonce + keyBytes + seal.Overhead(); len(b) != want {
+		return fmt.Errorf("the key %s is damaged: it has %d bytes, not %d", path, len(b), want)
+	}
+	if _, err := seal.Open(nil, b[:nonce], b[nonce:], nil); err != nil {
 		return fmt.Errorf("the key %s does not open: it is damaged, or the store has another key", path)
 	}
 	return nil
 }
 
-// sealsKey is what seals the key at a path: of a stream or a log, or in the folder
-// msgs of one.
-func sealsKey(store, path string) (cipher.AEAD, error) {
+// sealOf is what seals the key at a path: of a stream or a log, or in the folder msgs
+// of one. Logs have the engine's own choice of cipher, streams that of StoreSettings.
+func sealOf(store, path string) (cipher.AEAD, error) {
 	folder, use := filepath.Dir(path), ""
 	if filepath.Base(folder) == "msgs" {
 		folder, use = filepath.Dir(folder), ":"+strings.TrimSuffix(filepath.Base(path), ".key")
 	}
-	owner := filepath.Base(folder) // a log is its own
-	if kind := filepath.Dir(folder); filepath.Base(kind) == "streams" {
+	kind, name := filepath.Dir(folder), filepath.Base(folder)
+	ofStream := filepath.Base(kind) == "streams"
+	owner := name // a log is its own
+	if ofStream {
 		owner = filepath.Base(filepath.Dir(kind)) // the account
 	}
 	mac := hmac.New(sha256.New, []byte(store))
-	mac.Write([]byte(owner + filepath.Base(folder) + use))
+	mac.Write([]byte(owner + name + use))
+	if !ofStream {
+		return chacha20poly1305.NewX(mac.Sum(nil))
+	}
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
 		return nil, err
