@@ -86,7 +86,7 @@ func kindOf(rel string) string {
 // flip or a place to cut it off at.
 func pickDamage(t *testing.T, folder string) (kind, rel, what string, do func()) {
 	t.Helper()
-	byKind := map[string][]string{}
+	byKind, sizes := map[string][]string{}, map[string]int64{}
 	only := regexp.MustCompile(os.Getenv("SELAT_ROT_ONLY"))
 	must(t, filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -96,9 +96,11 @@ func pickDamage(t *testing.T, folder string) (kind, rel, what string, do func())
 		if err != nil {
 			return err
 		}
-		if st, err := e.Info(); err != nil || st.Size() == 0 {
+		st, err := e.Info()
+		if err != nil || st.Size() == 0 {
 			return err
 		}
+		sizes[rel] = st.Size()
 		if k := kindOf(rel); k != "" && only.MatchString(k) {
 			byKind[k] = append(byKind[k], rel)
 		}
@@ -113,7 +115,12 @@ func pickDamage(t *testing.T, folder string) (kind, rel, what string, do func())
 	for kind == "" || len(byKind[kind]) == 0 {
 		kind = kinds[rand.IntN(len(kinds))]
 	}
-	rel = byKind[kind][rand.IntN(len(byKind[kind]))]
+	total := int64(0)
+	for _, f := range byKind[kind] { // each byte of a kind as likely as any other
+		if total += sizes[f]; rand.Int64N(total) < sizes[f] {
+			rel = f
+		}
+	}
 	path := filepath.Join(folder, rel)
 	b, err := os.ReadFile(path)
 	must(t, err)
