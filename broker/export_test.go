@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/nats-io/jwt/v2"
@@ -28,6 +29,15 @@ func (h *Hub) OwnCopies() (map[string]string, error) {
 		out[d.Streams[i].Name] = fmt.Sprintf("%d messages from %d to %d, %d deleted", s.Msgs, s.FirstSeq, s.LastSeq, s.NumDeleted)
 	}
 	return out, nil
+}
+
+// LeaderGet reads a message as the node whose engine leads its stream has it.
+func (h *Hub) LeaderGet(ctx context.Context, stream string, seq uint64) ([]byte, error) {
+	m, err := h.leaderGet(ctx, stream, map[string]any{"seq": seq})
+	if err != nil {
+		return nil, err
+	}
+	return m.Data, nil
 }
 
 // Stores is JetStream as the HUB account sees it.

@@ -111,7 +111,7 @@ func powerCuts(t *testing.T, inSuite int) int {
 }
 
 func TestNothingAcknowledgedIsLostWhenThePowerIsCut(t *testing.T) {
-	cuts := powerCuts(t, 3)
+	cuts := powerCuts(t, 2)
 	h := newTestHub(t, func(c *broker.Config) { c.Listen = quietPort(t) })
 	c := newCrash(h)
 	must(t, h.Close())

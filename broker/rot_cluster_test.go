@@ -87,7 +87,7 @@ func (c *testCluster) startDamaged(n string, said *sayings) error {
 // A node of a cluster whose store was damaged while it was down is mended from the
 // others, or refuses to start.
 func TestDamageToOneNodeIsMendedOrRefused(t *testing.T) {
-	places := rotPlaces(t, 2)
+	places := rotPlaces(t, 0)
 	c := newTestCluster(t)
 	name, h := c.leader()
 	took := accept(t, &testHub{Hub: h, t: t, cfg: c.cfgs[name]})
@@ -144,7 +144,7 @@ func (c *testCluster) judge(n string, took *accepted, place string) string {
 			return "its copy is not ready: " + short(err.Error())
 		}
 	}
-	v := took.check(c.t.(*testing.T), h)
+	v := took.check(c.t.(*testing.T), h, n)
 	outcome := sumUp(&v)
 	if len(v.wrong) > 0 {
 		c.t.Errorf("%s: served with other bytes: %q", place, v.wrong)
