@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,12 +55,29 @@ func (d *disk) mount(t testing.TB, folder string, wanders bool) *mounted {
 	if err != nil {
 		t.Skipf("a cut of the power needs a file system of the test's own, and it cannot be mounted here: %v", err)
 	}
+	keepToOurselves(t)
 	m.working.Go(m.server.Serve)
 	must(t, m.server.WaitMount())
 	if wanders {
 		m.working.Go(m.wanders)
 	}
 	return m
+}
+
+// keepToOurselves lets no process that is started have the descriptors by which this
+// one serves file systems: while any has one, nobody is told that it is served no more.
+func keepToOurselves(t testing.TB) {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	for _, e := range open {
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err != nil || to != "/dev/fuse" {
+			continue
+		}
+		fd, err := strconv.Atoi(e.Name())
+		must(t, err)
+		syscall.CloseOnExec(fd)
+	}
 }
 
 func (m *mounted) wanders() {
