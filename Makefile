@@ -10,19 +10,22 @@ export PATH := $(TOOLS):$(PATH)
 export CGO_ENABLED := 0
 
 # How long `make fuzz` runs each target; how often `make crash` kills the hub; how
-# many histories of feeds and sinks `make histories` runs.
+# many histories of feeds and sinks `make histories` runs; how often `make power` cuts
+# the power; how many places `make rot` damages.
 FUZZTIME  ?= 10s
 CYCLES    ?= 100
 HISTORIES ?= 200
+CUTS      ?= 30
+PLACES    ?= 100
 
 # Packages with goroutines of their own, which the race detector is for: whole
 # programs (cmd, ops/demo) run these. What only takes long there, and races no more
 # than the rest, is left out (-short, and the names that UNRACED has). The longest
 # come first.
 RACE ?= ./broker ./broker/client ./feeds/taxii/... ./feeds/sinks ./broker/catalog ./ops ./feeds/publisher ./feeds/lookup ./feeds/sink ./feeds/fetch ./feeds/daemon
-UNRACED := ^Fuzz|HostileSeat|WhatArrivesIsExactly|SlowConnections|HeadersOfASubmission|StockNats|ReadmesNats|AfterLosingTheIndex|AfterARestart|InNoFile|FoundOrHarmless|AfterAScrub|AKilledProcess|KilledAgainAndAgain|ThatCannotForget|Token|BadObject|BadSubmission|MayNotSubmit|CutAnywhere|Secret|AlwaysFits|SettingsWereBeing|WithoutAVersion|SupportingObjects|OneVersionHas|NoOriginSupersedes|MayHaveReceived|KeptANarrowed|ItsNeighbours|ReplySubject|PagingLoses|AnsweredAsIf|AreCompressed|OutlivesARestart|HeadTells
+UNRACED := ^Fuzz|DamageTo|PowerIsCut|CutOfThePower|HostileSeat|WhatArrivesIsExactly|SlowConnections|HeadersOfASubmission|StockNats|ReadmesNats|AfterLosingTheIndex|AfterARestart|InNoFile|FoundOrHarmless|AfterAScrub|AKilledProcess|KilledAgainAndAgain|ThatCannotForget|Token|BadObject|BadSubmission|MayNotSubmit|CutAnywhere|Secret|AlwaysFits|SettingsWereBeing|WithoutAVersion|SupportingObjects|OneVersionHas|NoOriginSupersedes|MayHaveReceived|KeptANarrowed|ItsNeighbours|ReplySubject|PagingLoses|AnsweredAsIf|AreCompressed|OutlivesARestart|HeadTells
 
-.PHONY: build demo test race lint vuln fuzz crash histories bench tools clean
+.PHONY: build demo test race lint vuln fuzz crash power rot histories bench tools clean
 
 build:
 	go build -trimpath -o bin/selat ./cmd/selat
@@ -52,6 +55,15 @@ fuzz:
 # kill -9 under load; the tests run a short form of it.
 crash:
 	SELAT_CRASH_CYCLES=$(CYCLES) go test -count=1 -run "WhenTheHubIsKilled" ./broker -timeout 60m -v
+
+# Cuts of the power under a hub and under the nodes of a cluster, on a file system that
+# forgets what was not synced (needs /dev/fuse, and root); the tests run a short form.
+power:
+	SELAT_POWER_CUTS=$(CUTS) go test -count=1 -run "ThePowerIsCut|ACutOfThePower" ./broker -timeout 90m -v
+
+# Damage to the files of a hub and of one node of a cluster; the tests run a short form.
+rot:
+	SELAT_BIT_ROT=$(PLACES) go test -count=1 -run "TestDamageTo" ./broker -timeout 90m -v
 
 # What goes in and out, with daemons killed and lines cut; the tests run a few.
 histories:

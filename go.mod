@@ -37,6 +37,7 @@ require (
 	github.com/beevik/ntp v1.6.0
 	github.com/dustin/go-humanize v1.1.0
 	github.com/fsnotify/fsnotify v1.10.1
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/prometheus/prometheus v0.312.0
 )
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,8 @@ type crash struct {
 	opening []time.Duration
 
 	stop    chan struct{}
+	over    atomic.Bool // nobody will answer any more
+	hasty   bool        // nobody waited until the readers had received everything
 	working sync.WaitGroup
 }
 
@@ -145,7 +148,7 @@ func (c *crash) publish(t *testing.T) {
 			defer pace.Stop()
 			for {
 				payload, to, first := c.draw(l)
-				for try := 0; !c.send(s, payload, to, first); try++ {
+				for try := 0; !c.send(s, payload, to, first) && !c.over.Load(); try++ {
 					if try == 0 {
 						c.mu.Lock()
 						c.again++
@@ -218,6 +221,14 @@ func (c *crash) stopPublishing(t *testing.T) {
 	}
 	c.mu.Unlock()
 	c.working.Wait()
+}
+
+// abandon ends the publishers and the readers of a hub that is gone.
+func (c *crash) abandon(t *testing.T) {
+	t.Helper()
+	c.over.Store(true)
+	c.stopPublishing(t)
+	c.stopReading()
 }
 
 // read starts a reader: one long-running Consume for each stream, or pulls of

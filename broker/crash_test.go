@@ -27,9 +27,15 @@ import (
 // configuration.
 const hubProcess = "SELAT_HUB_PROCESS"
 
+// hubLazy, when set too, takes from it that what it acknowledges is on disk.
+const hubLazy = "SELAT_HUB_LAZY"
+
 // runHubProcess is a hub that says on standard output what it recovered once
 // it is open, and lives until it is killed or its parent is gone.
 func runHubProcess(path string) {
+	if os.Getenv(hubLazy) != "" {
+		broker.SyncLazily()
+	}
 	var cfg broker.Config
 	b, err := os.ReadFile(path)
 	if err == nil {
@@ -98,10 +104,10 @@ type process struct {
 	read    chan struct{}
 }
 
-func startProcess(t *testing.T, config string) *process {
+func startProcess(t *testing.T, config string, env ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0]), started: time.Now(), ready: make(chan struct{}), read: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), hubProcess+"="+config)
+	p.cmd.Env = append(append(os.Environ(), hubProcess+"="+config), env...)
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	must(t, err)

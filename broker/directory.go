@@ -20,6 +20,7 @@ import (
 const (
 	directoryBucket = "DIRECTORY"
 	directoryKey    = "region"
+	directoryStream = "KV_" + directoryBucket
 )
 
 type directoryRecord struct {
@@ -46,13 +47,21 @@ func (h *Hub) openDirectory(ctx context.Context) error {
 		return fmt.Errorf("opening its bucket: %w", err)
 	}
 	h.kv = kv
+	size, err := h.StreamSize(ctx, directoryStream)
+	if err != nil {
+		return err
+	}
 	entry, err := kv.Get(ctx, directoryKey)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	if errors.Is(err, jetstream.ErrKeyNotFound) && size.LastSeq == 0 {
 		h.region.Store(policy.NewRegion(nil, nil, nil))
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
 		return fmt.Errorf("reading it: %w", err)
+	}
+	if err != nil || entry.Revision() < size.LastSeq {
+		// An earlier one lets in who was shut out since.
+		return fmt.Errorf("revision %d of the directory, which is the latest, cannot be read: the store is damaged; restore it, then start again", size.LastSeq)
 	}
 	r, err := readDirectory(entry.Value(), entry.Revision())
 	if err != nil {

@@ -22,7 +22,7 @@
 //
 // # Where things are
 //
-//	hub.go            start, stop; recover.go, storemeta.go, catchup.go what a kill left
+//	hub.go            start, stop; recover.go, storemeta.go, storekeys.go, catchup.go what a kill left
 //	config.go         everything an operator can set
 //	engine.go         the embedded server; accounts.go and keys.go its identities
 //	directory.go      members, seats, communities; admin.go the acts that change them

@@ -103,12 +103,16 @@ func (h *Hub) storeFailed() {
 	}
 }
 
+// syncAlways is a variable so that a test of power cuts can show that it would see
+// a loss; nothing else changes it.
+var syncAlways = true
+
 // StoreSettings sets what makes an acknowledgement durable: a file store, every
 // write synced, encrypted with key unless it is empty. None of it is
 // configurable; benchmarks of the bare engine call it too, to measure the same.
 func StoreSettings(o *server.Options, dir, key string) {
 	o.JetStream, o.StoreDir = true, dir
-	o.SyncAlways = true
+	o.SyncAlways = syncAlways
 	o.JetStreamMaxMemory = 64 << 20
 	o.JetStreamMaxStore = 1 << 50 // the disk guard refuses long before
 	if o.JetStreamKey = key; key != "" {

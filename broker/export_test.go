@@ -1,15 +1,44 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 )
 
 // What the tests of the attack need and nobody else may have.
+
+// SyncLazily has the engines of this process write to disk when it suits them, as no
+// hub does.
+func SyncLazily() { syncAlways = false }
+
+// OwnCopies says of each stream of objects what this node's own copy of it holds.
+func (h *Hub) OwnCopies() (map[string]string, error) {
+	d, err := h.engine.JszAccount(&server.JSzOptions{Account: public(h.keys.hub), Streams: true})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for i := range d.Streams {
+		s := d.Streams[i].State
+		out[d.Streams[i].Name] = fmt.Sprintf("%d messages from %d to %d, %d deleted", s.Msgs, s.FirstSeq, s.LastSeq, s.NumDeleted)
+	}
+	return out, nil
+}
+
+// LeaderGet reads a message as the node whose engine leads its stream has it.
+func (h *Hub) LeaderGet(ctx context.Context, stream string, seq uint64) ([]byte, error) {
+	m, err := h.leaderGet(ctx, stream, map[string]any{"seq": seq})
+	if err != nil {
+		return nil, err
+	}
+	return m.Data, nil
+}
 
 // Stores is JetStream as the HUB account sees it.
 func (h *Hub) Stores() jetstream.JetStream { return h.js }

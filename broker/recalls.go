@@ -84,12 +84,21 @@ func (h *Hub) openRecalls(ctx context.Context) error {
 	}
 	rs.last = last
 	gone := map[messageAt]bool{}
-	err = h.source().Messages(ctx, recallStream, 1, last, func(m catalog.Message) error {
+	read, src := uint64(0), h.source()
+	src.fences = true
+	err = src.Messages(ctx, recallStream, 1, last, func(m catalog.Message) error {
+		if read++; isFence(m.Subject) {
+			return nil
+		}
 		if err := rs.read(gone, m); err != nil {
 			return fmt.Errorf("message %d of %s: %w", m.Seq, recallStream, err)
 		}
 		return nil
 	})
+	if err == nil && read < last {
+		// What they took back must not come to light again.
+		err = fmt.Errorf("%s holds %d messages, of which %d can be read: the store is damaged; restore it, then start again", recallStream, last, read)
+	}
 	h.recalls = rs
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // What the engine cannot mend by itself after a kill, and what must not be
@@ -18,31 +20,60 @@ import (
 // stream is made as an empty N.blk, and only then N.key is written; killed in
 // between, the engine takes the block for one of a plaintext store, fails with
 // "corrupt state file" and goes on as if the stream were not there. Nothing can
-// have been written to a block without a key, so nothing is lost.
+// have been written to a block without a key, so nothing is lost. The logs by which
+// the nodes of a cluster agree are kept in the same way, and are mended in the same.
 //
-// A block with messages and no key is another matter: that is refused.
+// A block with messages and no key, or one that does not open, is another matter:
+// that is refused.
 //
 // It runs before the engine starts.
 func (h *Hub) mendBlocks() error {
-	blocks, err := filepath.Glob(h.cfg.path(streamsFolder, "jetstream", "*", "streams", "*", "msgs", "*.blk"))
+	if h.keys.store == "" {
+		return nil
+	}
+	for _, kind := range []string{"streams", "_js_"} {
+		folders, err := filepath.Glob(h.cfg.path(streamsFolder, server.JetStreamStoreDir, "*", kind, "*"))
+		if err != nil {
+			return fmt.Errorf("looking for unfinished blocks: %w", err)
+		}
+		for _, folder := range folders {
+			if strings.HasPrefix(filepath.Base(folder), ".") { // being deleted
+				continue
+			}
+			if err := h.mendFolder(folder); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mendFolder does that for one stream or log.
+func (h *Hub) mendFolder(folder string) error {
+	if err := h.checkKey(filepath.Join(folder, server.JetStreamMetaFileKey)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; nothing was changed: restore it, then start again", err)
+	}
+	blocks, err := filepath.Glob(filepath.Join(folder, "msgs", "*.blk"))
 	if err != nil {
 		return fmt.Errorf("looking for unfinished blocks: %w", err)
 	}
 	for _, blk := range blocks {
 		key := strings.TrimSuffix(blk, ".blk") + ".key"
-		_, err := os.Stat(key)
-		if err == nil || h.keys.store == "" {
+		keyErr := h.checkKey(key)
+		if keyErr == nil {
 			continue
 		}
 		st, sizeErr := os.Stat(blk)
-		if !errors.Is(err, fs.ErrNotExist) || sizeErr != nil {
-			return fmt.Errorf("looking for unfinished blocks: %w", errors.Join(err, sizeErr))
-		}
-		if st.Size() > 0 {
+		switch {
+		case sizeErr != nil:
+			return fmt.Errorf("looking for unfinished blocks: %w", sizeErr)
+		case st.Size() > 0 && errors.Is(keyErr, fs.ErrNotExist):
 			// The engine would drop its messages without a word.
 			return fmt.Errorf("block %s holds messages and its key %s is gone; nothing was changed: restore the key, then start again", blk, filepath.Base(key))
+		case st.Size() > 0:
+			return fmt.Errorf("block %s holds messages: %w; nothing was changed: restore the key, then start again", blk, keyErr)
 		}
-		for _, f := range []string{blk, key + ".tmp"} {
+		for _, f := range []string{blk, key, key + ".tmp"} {
 			if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("removing an unfinished block: %w", err)
 			}

@@ -93,3 +93,57 @@ func TestMessagesThatAreGoneAreTold(t *testing.T) {
 		t.Errorf("%d messages told missing, want 20", n)
 	}
 }
+
+// flip damages one bit of a file, so far from its end.
+func flip(t *testing.T, path string, fromEnd int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	b[len(b)-fromEnd] ^= 4
+	must(t, os.WriteFile(path, b, 0o640))
+}
+
+func TestAKeyThatDoesNotOpenIsRefusedBeforeItsBlockIsDeleted(t *testing.T) {
+	h, _, msgs := withMessages(t)
+	key := filepath.Join(msgs, "1.key")
+	saved, err := os.ReadFile(key)
+	must(t, err)
+	for _, damaged := range [][]byte{saved[:20], append(append([]byte{}, saved[:40]...), make([]byte, len(saved)-40)...)} {
+		must(t, os.WriteFile(key, damaged, 0o640))
+		hub, err := broker.Start(context.Background(), h.cfg, nil)
+		if err == nil {
+			must(t, hub.Close())
+			t.Fatal("the hub started although the key of a block with messages is damaged")
+		}
+		if !strings.Contains(err.Error(), key) {
+			t.Errorf("the error does not name the key: %v", err)
+		}
+	}
+	must(t, os.WriteFile(key, saved, 0o640))
+	// A block of a log of a cluster that a kill left without a key.
+	log := filepath.Join(h.cfg.Data, "streams", "jetstream", "A", "_js_", "S-R3F-1", "msgs")
+	must(t, os.MkdirAll(log, 0o700))
+	must(t, os.WriteFile(filepath.Join(log, "7.blk"), nil, 0o640))
+	h.start()
+	if size, err := h.StreamSize(t.Context(), "CTI_ASEAN_GREEN"); err != nil || size.Messages != 20 || h.Recovered().Unfinished != 1 {
+		t.Errorf("with its key back the stream holds %d messages, want 20; %d unfinished blocks mended, want 1 (%v)", size.Messages, h.Recovered().Unfinished, err)
+	}
+}
+
+func TestAnEarlierDirectoryIsNotTakenForTheLatest(t *testing.T) {
+	h, _, _ := withMessages(t)
+	blocks, err := filepath.Glob(filepath.Join(h.cfg.Data, "streams", "jetstream", "*", "streams", "KV_DIRECTORY", "msgs", "*.blk"))
+	must(t, err)
+	if len(blocks) != 1 {
+		t.Fatalf("the directory is in %v", blocks)
+	}
+	flip(t, blocks[0], 100)
+	hub, err := broker.Start(context.Background(), h.cfg, nil)
+	if err == nil {
+		must(t, hub.Close())
+		t.Fatal("the hub started with an earlier directory than the latest")
+	}
+	if !strings.Contains(err.Error(), "directory") {
+		t.Errorf("the error does not speak of the directory: %v", err)
+	}
+}
