@@ -43,7 +43,11 @@ func (h *Hub) Authenticate(ctx context.Context, user, token, address string) (*p
 	if h.mayServe() != nil {
 		return nil, errCutOffNow
 	}
-	return h.auth.check(ctx, Credential{User: user, Token: token}, peerOf(address))
+	seat, err := h.auth.check(ctx, Credential{User: user, Token: token}, peerOf(address))
+	if err == nil && h.mayServe() != nil {
+		return nil, errCutOffNow
+	}
+	return seat, err
 }
 
 // AuthenticateCertificate returns the seat that a client certificate names as

@@ -116,6 +116,9 @@ func (h *Hub) catchUp(ctx context.Context, stream string) (last uint64, objects 
 	if err != nil {
 		return 0, 0, fmt.Errorf("reading the index's position in %s: %w", stream, err)
 	}
+	if at > last && h.lead != nil {
+		return 0, 0, fmt.Errorf("%s ends at %d: %w", stream, last, errBehind)
+	}
 	if at > last {
 		h.log.Warn("the index is ahead of its stream and is built again for it", "stream", stream, "index", at, "stream_last", last)
 		h.messages.drop(stream)

@@ -38,7 +38,7 @@ func (p *pause) took() time.Duration {
 	return d
 }
 
-// faultsInARow is how many faults the test makes: 2 in the suite, and as
+// faultsInARow is how many faults the test makes: one in the suite, and as
 // SELAT_FAULTS says in the long form.
 func faultsInARow(t *testing.T) int {
 	t.Helper()
@@ -47,7 +47,7 @@ func faultsInARow(t *testing.T) int {
 	}
 	v := os.Getenv("SELAT_FAULTS")
 	if v == "" {
-		return 2
+		return 1
 	}
 	n, err := strconv.Atoi(v)
 	must(t, err)

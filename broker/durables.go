@@ -178,6 +178,12 @@ func (h *Hub) reconcile(ctx context.Context) (removed int, err error) {
 	if err := h.enforceAccounts(nil, r); err != nil {
 		return 0, err
 	}
+	return h.reconcileDurables(ctx, r)
+}
+
+// reconcileDurables takes away whatever durable exists without a right to it, and
+// returns how many.
+func (h *Hub) reconcileDurables(ctx context.Context, r *policy.Region) (removed int, err error) {
 	byName := map[string]policy.Stream{}
 	for _, s := range r.Streams() {
 		byName[r.Name(s)] = s

@@ -20,13 +20,14 @@ import (
 // for a grant to go on reading to people.
 type follower struct {
 	h     *Hub
-	since time.Time
-	until atomic.Int64 // nanoseconds after since
+	until *goodFor // how long this node may read to people
 
 	watermark atomic.Int64
 	term      uint64 // the latest of which it knows
 	confirmed uint64 // the state it has applied of that term
 	directory uint64 // the revision that is in force here
+	unjust    bool   // it may not be in force for every account
+	agrees    bool   // the catalogue was held against the streams in this term
 	snapped   map[string]uint64
 
 	poke   chan struct{}
@@ -41,8 +42,7 @@ const (
 
 // openFollower begins to follow, which ends when this node takes the lead.
 func (h *Hub) openFollower() error {
-	f := &follower{h: h, since: time.Now(), poke: make(chan struct{}, 1), done: make(chan struct{}), snapped: map[string]uint64{}}
-	f.until.Store(-1)
+	f := &follower{h: h, until: newGoodFor(), poke: make(chan struct{}, 1), done: make(chan struct{}), snapped: map[string]uint64{}}
 	_, err := h.conn.Subscribe(pokeSubject, func(*nats.Msg) {
 		select {
 		case f.poke <- struct{}{}:
@@ -71,12 +71,10 @@ func (h *Hub) stopFollowing(ctx context.Context) error {
 }
 
 // valid is for how long this node may read to people.
-func (f *follower) valid() time.Duration {
-	return time.Duration(f.until.Load()) - time.Since(f.since)
-}
+func (f *follower) valid() time.Duration { return f.until.left() }
 
 func (f *follower) run(ctx context.Context) {
-	defer f.until.Store(-1)
+	defer f.until.end()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	failing := ""
@@ -129,10 +127,10 @@ func (f *follower) step(ctx context.Context) (again bool, err error) {
 	case a.Term < f.term:
 		return false, nil // of one that does not know yet that it leads no more
 	case a.Term > f.term:
-		f.term, f.confirmed = a.Term, 0
+		f.term, f.confirmed, f.agrees = a.Term, 0, false
 	}
 	if a.For > 0 {
-		f.until.Store(int64(asked.Sub(f.since) + a.For))
+		f.until.from(asked, a.For)
 	}
 	return f.apply(ctx, &a)
 }
@@ -141,10 +139,25 @@ func (f *follower) step(ctx context.Context) (again bool, err error) {
 func (f *follower) apply(ctx context.Context, a *grantAnswer) (again bool, err error) {
 	h := f.h
 	if a.Needs.Directory != f.directory {
-		if err := h.adoptDirectory(ctx, a.Needs.Directory); err != nil {
+		err := h.adoptDirectory(ctx, a.Needs.Directory, f.unjust)
+		if f.unjust = err != nil; f.unjust {
 			return false, err
 		}
 		f.directory = a.Needs.Directory
+	}
+	if a.Positions == nil {
+		a.Positions = map[string]uint64{}
+	}
+	for stream, seq := range a.Needs.Fences {
+		a.Positions[stream] = max(a.Positions[stream], seq)
+	}
+	if !f.agrees {
+		for stream := range a.Positions {
+			if err := h.agree(ctx, stream, 0); err != nil {
+				return false, err
+			}
+		}
+		f.agrees = true
 	}
 	local, err := h.localPositions()
 	if err != nil {
@@ -187,7 +200,10 @@ func (f *follower) apply(ctx context.Context, a *grantAnswer) (again bool, err e
 		if at < seq || local[stream] < seq {
 			return false, nil
 		}
-		if err := f.forgetLog(stream, seq); err != nil {
+		if a.Needs.Erased[stream] == 0 {
+			continue
+		}
+		if err := f.forgetLog(stream, a.Needs.Erased[stream]); err != nil {
 			return false, err
 		}
 	}
@@ -244,7 +260,8 @@ func (h *Hub) localPositions() (map[string]uint64, error) {
 }
 
 // adoptDirectory puts a state of the directory in force on this node.
-func (h *Hub) adoptDirectory(ctx context.Context, revision uint64) error {
+// For anew every account is put in force, also one of which nothing has changed.
+func (h *Hub) adoptDirectory(ctx context.Context, revision uint64, anew bool) error {
 	if h.kv == nil {
 		kv, err := h.js.KeyValue(ctx, directoryBucket)
 		if err != nil {
@@ -263,6 +280,9 @@ func (h *Hub) adoptDirectory(ctx context.Context, revision uint64) error {
 	h.gate.Lock()
 	defer h.gate.Unlock()
 	old := h.region.Swap(next)
+	if anew {
+		old = nil
+	}
 	return h.enforceAccounts(old, next)
 }
 

@@ -30,8 +30,11 @@ type needs struct {
 	// State counts its changes.
 	State     uint64 `json:"state"`
 	Directory uint64 `json:"directory"`
-	// Fences, by stream, come after what was erased there last.
+	// Fences, by stream, come after whatever an earlier node that led has stored there,
+	// and after what was erased there last.
 	Fences map[string]uint64 `json:"fences,omitempty"`
+	// Erased are those of them that come after something that was erased in this term.
+	Erased map[string]uint64 `json:"erased,omitempty"`
 }
 
 type grant struct {
@@ -63,7 +66,7 @@ const (
 )
 
 func newGrants() *grants {
-	return &grants{changed: make(chan struct{}), nodes: map[string]*grant{}, needs: needs{State: 1, Fences: map[string]uint64{}}}
+	return &grants{changed: make(chan struct{}), nodes: map[string]*grant{}, needs: needs{State: 1, Fences: map[string]uint64{}, Erased: map[string]uint64{}}}
 }
 
 // reset forgets what was granted in an earlier term; of another node's grants it is
@@ -121,7 +124,7 @@ func (g *grants) answer(q *grantRequest, term uint64, most time.Duration) grantA
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := grantAnswer{Term: term, Needs: g.needs}
-	a.Needs.Fences = maps.Clone(g.needs.Fences)
+	a.Needs.Fences, a.Needs.Erased = maps.Clone(g.needs.Fences), maps.Clone(g.needs.Erased)
 	n := g.nodes[q.Node]
 	if n == nil {
 		n = &grant{}

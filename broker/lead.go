@@ -37,6 +37,9 @@ const (
 	leaseMargin = time.Second
 )
 
+// outOfTouch is after what time without lease or grant a node closes its doors.
+const outOfTouch = 20 * time.Second
+
 // leaseRecord is who leads. The term is the revision under which the lease was taken,
 // 0 in that very revision.
 type leaseRecord struct {
@@ -52,8 +55,7 @@ type lead struct {
 
 	term  atomic.Uint64 // of the lease it has, 0 without one
 	leads atomic.Bool   // it accepts
-	since time.Time     // what until counts from
-	until atomic.Int64  // nanoseconds
+	until *goodFor      // how long the lease is good
 
 	mu       sync.Mutex
 	revision uint64 // of the lease as it was last written here
@@ -72,8 +74,7 @@ func (h *Hub) leading() bool { return h.lead == nil || h.lead.leads.Load() }
 func (h *Hub) Leads() bool { return h.leading() }
 
 func (h *Hub) openLead(ctx context.Context) error {
-	l := &lead{h: h, since: time.Now(), closing: make(chan struct{}), cancel: func() {}}
-	l.until.Store(-1)
+	l := &lead{h: h, until: newGoodFor(), closing: make(chan struct{}), cancel: func() {}}
 	err := h.insist(ctx, func(ctx context.Context) (err error) {
 		l.bucket, err = h.js.KeyValue(ctx, leadBucket)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -119,11 +120,9 @@ func (l *lead) begin() {
 func (l *lead) holds() bool { return l.term.Load() > 0 }
 
 // valid is for how long the lease is still good.
-func (l *lead) valid() time.Duration {
-	return time.Duration(l.until.Load()) - time.Since(l.since)
-}
+func (l *lead) valid() time.Duration { return l.until.left() }
 
-func (l *lead) hold(from time.Time) { l.until.Store(int64(from.Sub(l.since) + leaseFor)) }
+func (l *lead) hold(from time.Time) { l.until.from(from, leaseFor) }
 
 // campaign renews the lease, or takes it once nobody has it, until ctx ends or
 // another node has taken it from here.
@@ -133,6 +132,7 @@ func (l *lead) campaign(ctx context.Context) {
 	var seen uint64
 	seenAt := time.Now()
 	patience := leaseFor + leaseMargin + rand.N(leaseMargin)
+	inTouch := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -140,6 +140,14 @@ func (l *lead) campaign(ctx context.Context) {
 		case <-l.h.deposed:
 			return
 		case <-tick.C:
+		}
+		if l.valid() > 0 || l.h.mayServe() == nil || !l.h.ready.Load() {
+			inTouch = time.Now()
+		}
+		if time.Since(inTouch) > outOfTouch {
+			// Its clients are better off elsewhere, and would not know.
+			l.h.depose("it is cut off from the others")
+			return
 		}
 		if l.holds() {
 			l.renew(ctx)
@@ -240,7 +248,7 @@ func (l *lead) release(ctx context.Context) {
 	if !l.holds() {
 		return
 	}
-	l.until.Store(-1)
+	l.until.end()
 	l.leads.Store(false)
 	if _, err := l.write(ctx, leaseRecord{Node: l.h.cfg.Cluster.Node, Term: l.term.Load(), Released: true}, l.revision); err != nil {
 		l.h.log.Warn("the lead could not be given up; the others wait until it ends", "error", err)
@@ -270,6 +278,7 @@ func (l *lead) takeOver(ctx context.Context) {
 		{"checking the streams", h.ensureStreams},
 		{"checking the streams", h.ensureRecallStream},
 		{"fencing the streams", h.fenceAll},
+		{"holding the catalogue against the streams", h.agreeAll},
 		{"reading the recalls", h.openRecalls},
 		{"opening the index", h.catchUpAll},
 		{"checking entitlements", func(ctx context.Context) error {
@@ -302,11 +311,42 @@ func (l *lead) takeOver(ctx context.Context) {
 	h.recovery.Took = time.Since(began).Round(time.Millisecond)
 	h.sayRecovered()
 	l.leads.Store(true)
+	if h.isDeposed() {
+		l.leads.Store(false)
+		return
+	}
 	h.ready.Store(true)
+	h.go_(func() { h.keepJust(h.run) })
 	h.log.Info("this node leads", "node", h.cfg.Cluster.Node, "term", l.term.Load(), "took", h.recovery.Took)
 	h.opened.Do(func() { close(h.isOpen) })
 	h.restoreLastPublished(ctx)
 	h.recalls.resume(ctx)
+}
+
+// justEvery is how often the node that leads looks whether each durable has its right:
+// one that led before it may have made one a moment too late.
+const justEvery = 15 * time.Second
+
+func (h *Hub) keepJust(ctx context.Context) {
+	tick := time.NewTicker(justEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.deposed:
+			return
+		case <-tick.C:
+		}
+		h.gate.RLock()
+		try, done := context.WithTimeout(ctx, justEvery)
+		n, err := h.reconcileDurables(try, h.Region())
+		done()
+		h.gate.RUnlock()
+		if n > 0 || err != nil && ctx.Err() == nil {
+			h.log.Warn("durables were held against the directory", "removed", n, "error", err)
+		}
+	}
 }
 
 // depose says that this node must not go on as it is: it is started anew.
@@ -315,7 +355,7 @@ func (h *Hub) depose(why string) {
 		h.log.Warn("this node leads no more and starts anew", "node", h.cfg.Cluster.Node, "why", why)
 		h.ready.Store(false)
 		if h.lead != nil {
-			h.lead.until.Store(-1)
+			h.lead.until.end()
 			h.lead.leads.Store(false)
 		}
 		close(h.deposed)
@@ -347,7 +387,11 @@ func (h *Hub) fenceAll(ctx context.Context) error {
 		return err
 	}
 	return eachOf(ctx, streamsAtOnce, append(streams, recallStream), func(ctx context.Context, name string) error {
-		_, err := h.fence(ctx, name)
+		seq, err := h.fence(ctx, name)
+		if err == nil && isObjects(name) {
+			// Whoever has come so far has applied what was erased before.
+			h.grants.require(func(n *needs) { n.Fences[name] = seq })
+		}
 		return err
 	})
 }

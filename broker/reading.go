@@ -77,10 +77,10 @@ func inForce[T any](ctx context.Context, h *Hub, answer func(*policy.Region) (T,
 			n, erased = h.erasures.count(), erased+1
 		}
 		out, err := answer(r)
-		if cut := h.mayServe(); cut != nil {
+		now, still, gone := h.nowIn(ctx)
+		if h.mayServe() != nil {
 			return none, errCatalogue
 		}
-		now, still, gone := h.nowIn(ctx)
 		switch {
 		case gone != nil:
 			return none, gone

@@ -54,6 +54,6 @@ func (w *writer) fence(ctx context.Context, erased []uint64) error {
 		w.distrust()
 		return err
 	}
-	w.h.grants.require(func(n *needs) { n.Fences[w.stream] = seq })
+	w.h.grants.require(func(n *needs) { n.Fences[w.stream], n.Erased[w.stream] = seq, seq })
 	return nil
 }

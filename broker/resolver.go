@@ -25,7 +25,7 @@ type accounts struct {
 
 	mu     sync.Mutex
 	issued map[string]bool // accounts that were put here
-	loaded map[string]bool // those that the engine has asked for
+	loaded map[string]bool // those that the engine has asked for, or may have
 }
 
 func newAccounts() *accounts {
@@ -37,8 +37,8 @@ const fetchWait = 10 * time.Second
 
 // Fetch is called by the engine for an account that it does not know yet.
 func (a *accounts) Fetch(name string) (string, error) {
+	a.load(name) // first: what is put here from now on is brought to the engine
 	if token, err := a.MemAccResolver.Fetch(name); err == nil {
-		a.load(name)
 		return token, nil
 	}
 	ctx, done := context.WithTimeout(context.Background(), fetchWait)
@@ -48,7 +48,6 @@ func (a *accounts) Fetch(name string) (string, error) {
 	case <-ctx.Done():
 		return "", errors.New("the directory is not in force yet")
 	}
-	a.load(name)
 	return a.MemAccResolver.Fetch(name)
 }
 

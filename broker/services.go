@@ -330,6 +330,9 @@ func (h *Hub) replayFrom(ctx context.Context, stream string, req api.ReplayReque
 	case req.Sequence > 0:
 		return req.Sequence, nil
 	}
+	if err := h.copyComplete(ctx, stream); err != nil {
+		return 0, err
+	}
 	msgs, err := jetstreamext.GetBatch(ctx, h.js, stream, 1, jetstreamext.GetBatchStartTime(req.Since))
 	if err == nil {
 		for m, err := range msgs {

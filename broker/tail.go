@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -127,6 +128,35 @@ func (h *Hub) source() streamSource {
 		s.next = h.nextStored
 	}
 	return s
+}
+
+// copyComplete waits until this node's copy of a stream, which answers first, has what
+// the node that leads the stream has now.
+func (h *Hub) copyComplete(ctx context.Context, stream string) error {
+	if h.lead == nil {
+		return nil
+	}
+	last, err := h.lastSeq(ctx, stream)
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		local, err := h.localPositions()
+		if err != nil {
+			return err
+		}
+		if local[stream] >= last {
+			return nil
+		}
+		if try == copyTries {
+			return fmt.Errorf("%s: %w", stream, errBehind)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(copyWait):
+		}
+	}
 }
 
 // errBehind is said of a copy of a stream that lacks what is stored.
