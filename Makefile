@@ -34,7 +34,7 @@ demo:
 	go run ./cmd/selat demo
 
 test: $(TOOLS)/.nats-$(NATS)
-	go test -timeout 15m ./...
+	go test -timeout 25m ./...
 
 race: $(TOOLS)/.nats-$(NATS)
 	CGO_ENABLED=1 go test -race -short -skip '$(UNRACED)' -timeout 20m $(RACE)

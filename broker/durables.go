@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -38,6 +39,7 @@ func (h *Hub) ensureDurable(ctx context.Context, account string, s policy.Stream
 var errNotReadable = &api.Error{Code: "not-found", Message: "this seat may not read that stream: hub.streams lists those it may"}
 
 func (h *Hub) durable(ctx context.Context, r *policy.Region, seat *policy.Seat, s policy.Stream, a policy.Access) (jetstream.Consumer, error) {
+	defer h.makesDurables(seat.Account)()
 	name, cfg := r.Name(s), durableConfig(r, seat, s, a, h.cfg.Clustered())
 	c, err := h.js.Consumer(ctx, name, seat.Account)
 	switch {
@@ -62,6 +64,16 @@ func (h *Hub) durable(ctx context.Context, r *policy.Region, seat *policy.Seat, 
 		return nil, fmt.Errorf("making the durable of seat %s on %s: %w", seat.Name, name, err)
 	}
 	return c, nil
+}
+
+// makesDurables has one make the durables of a seat at a time, until done is called: of
+// two that make the same one, the later has the engine take it for there before it
+// listens.
+func (h *Hub) makesDurables(account string) (done func()) {
+	m, _ := h.making.LoadOrStore(account, &sync.Mutex{})
+	mu, _ := m.(*sync.Mutex)
+	mu.Lock()
+	return mu.Unlock
 }
 
 // sameDurable reports whether a durable delivers the objects that the configuration

@@ -54,6 +54,7 @@ type Hub struct {
 	// pass it when they have them (inForce).
 	gate        sync.RWMutex
 	streamsMade sync.Map // stream name -> policy.Stream
+	making      sync.Map // account -> *sync.Mutex, of who makes its durables
 	fenced      sync.Map // stream name -> the sequence of the last fence put here
 
 	index     *catalog.Index

@@ -79,6 +79,7 @@ func (h *Hub) control(ctx context.Context, r *policy.Region, seat *policy.Seat) 
 	if !ok {
 		return nil, nil
 	}
+	defer h.makesDurables(seat.Account)()
 	stream := policy.ControlName(seat.Member)
 	c, err := h.js.Consumer(ctx, stream, seat.Account)
 	switch {
