@@ -39,7 +39,8 @@
 //	                  recall_tell.go who is told, recall_erase.go how bytes leave;
 //	                  narrow.go what a stricter version takes away
 //	services.go       what a seat can ask; intake.go and rates.go how much
-//	lead.go           of several nodes one decides; fence.go why an earlier one cannot
+//	lead.go           of several nodes one decides; office.go how it comes to, and ends;
+//	                  fence.go why an earlier one cannot
 //	                  any more; grants.go when the others may read to people, follow.go
 //	                  and tail.go how they keep up; nodes.go what nodes ask each other
 //	examine.go        what a running hub finds wrong with itself; drill.go exercises
