@@ -11,11 +11,12 @@ export CGO_ENABLED := 0
 
 # How long `make fuzz` runs each target; how often `make crash` kills the hub; how
 # many histories of feeds and sinks `make histories` runs; how often `make power` cuts
-# the power; how many places `make rot` damages.
+# the power; how many places `make rot` damages; how many faults `make faults` makes.
 FUZZTIME  ?= 10s
 CYCLES    ?= 100
 HISTORIES ?= 200
 CUTS      ?= 30
+FAULTS    ?= 100
 PLACES    ?= 100
 
 # Packages with goroutines of their own, which the race detector is for: whole
@@ -25,7 +26,7 @@ PLACES    ?= 100
 RACE ?= ./broker ./broker/client ./feeds/taxii/... ./feeds/sinks ./broker/catalog ./ops ./feeds/publisher ./feeds/lookup ./feeds/sink ./feeds/fetch ./feeds/daemon
 UNRACED := ^Fuzz|DamageTo|PowerIsCut|CutOfThePower|HostileSeat|WhatArrivesIsExactly|SlowConnections|HeadersOfASubmission|StockNats|ReadmesNats|AfterLosingTheIndex|AfterARestart|InNoFile|FoundOrHarmless|AfterAScrub|AKilledProcess|KilledAgainAndAgain|ThatCannotForget|Token|BadObject|BadSubmission|MayNotSubmit|CutAnywhere|Secret|AlwaysFits|SettingsWereBeing|WithoutAVersion|SupportingObjects|OneVersionHas|NoOriginSupersedes|MayHaveReceived|KeptANarrowed|ItsNeighbours|ReplySubject|PagingLoses|AnsweredAsIf|AreCompressed|OutlivesARestart|HeadTells
 
-.PHONY: build demo test race lint vuln fuzz crash power rot histories bench tools clean
+.PHONY: build demo test race lint vuln fuzz crash power rot faults histories bench tools clean
 
 build:
 	go build -trimpath -o bin/selat ./cmd/selat
@@ -60,6 +61,10 @@ crash:
 # forgets what was not synced (needs /dev/fuse, and root); the tests run a short form.
 power:
 	SELAT_POWER_CUTS=$(CUTS) go test -count=1 -run "ThePowerIsCut|ACutOfThePower" ./broker -timeout 90m -v
+
+# Nodes of a cluster are killed, cut off and stopped under load.
+faults:
+	SELAT_FAULTS=$(FAULTS) go test -count=1 -run "WhateverHappensToItsNodes" ./broker -timeout 180m -v
 
 # Damage to the files of a hub and of one node of a cluster; the tests run a short form.
 rot:
