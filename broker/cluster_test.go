@@ -26,6 +26,9 @@ type testCluster struct {
 	// links are between the nodes: links[a][b] is how a reaches b.
 	links map[string]map[string]*link
 
+	over     chan struct{} // the test is
+	watching sync.WaitGroup
+
 	mu    sync.Mutex
 	nodes map[string]*broker.Hub
 }
@@ -42,7 +45,7 @@ func freeAddress(t testing.TB) string {
 
 func newTestCluster(t testing.TB) *testCluster {
 	t.Helper()
-	c := &testCluster{t: t, cfgs: map[string]broker.Config{}, nodes: map[string]*broker.Hub{}, links: map[string]map[string]*link{}}
+	c := &testCluster{t: t, cfgs: map[string]broker.Config{}, nodes: map[string]*broker.Hub{}, links: map[string]map[string]*link{}, over: make(chan struct{})}
 	folder := t.TempDir()
 	var nodes, urls []string
 	listen := map[string]string{}
@@ -76,6 +79,8 @@ func newTestCluster(t testing.TB) *testCluster {
 	c.lay(nodes)
 	c.startAll()
 	t.Cleanup(func() {
+		close(c.over)
+		c.watching.Wait()
 		c.stopAll()
 	})
 	return c
@@ -129,6 +134,29 @@ func (c *testCluster) start(n string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nodes[n] = h
+	c.watching.Go(func() { c.watch(n, h) })
+}
+
+// watch starts a node again that is deposed.
+func (c *testCluster) watch(n string, h *broker.Hub) {
+	select {
+	case <-c.over:
+		return
+	case <-h.Deposed():
+	}
+	c.mu.Lock()
+	mine := c.nodes[n] == h
+	if mine {
+		delete(c.nodes, n)
+	}
+	c.mu.Unlock()
+	if !mine {
+		return // it was stopped
+	}
+	if err := h.Close(); err != nil {
+		c.t.Errorf("node %s: %v", n, err)
+	}
+	c.start(n)
 }
 
 func (c *testCluster) stop(n string) {
@@ -171,7 +199,7 @@ func (c *testCluster) others(than string) (out []string) {
 
 func within(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(4 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

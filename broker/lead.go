@@ -36,7 +36,8 @@ const (
 	leaseMargin = time.Second
 )
 
-// outOfTouch is after what time without lease or grant a node closes its doors.
+// outOfTouch is after what time without lease or grant a node that its engine finds cut
+// off as well closes its doors.
 const outOfTouch = 20 * time.Second
 
 // leaseRecord is who leads. The term is the revision under which the lease was taken,
@@ -143,8 +144,9 @@ func (l *lead) campaign(ctx context.Context) {
 		if l.valid() > 0 || l.h.mayServe() == nil || !l.h.ready.Load() {
 			inTouch = time.Now()
 		}
-		if time.Since(inTouch) > outOfTouch {
-			// Its clients are better off elsewhere, and would not know.
+		if time.Since(inTouch) > outOfTouch && !l.h.engine.JetStreamIsCurrent() {
+			// It is not that nobody leads: its clients are better off elsewhere, and
+			// would not know.
 			l.h.depose("it is cut off from the others")
 			return
 		}
