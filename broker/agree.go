@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -81,6 +80,3 @@ func (h *Hub) endsAt(ctx context.Context, stream string, at uint64, added int64)
 	}
 	return true, nil
 }
-
-// isObjects reports whether a stream carries objects.
-func isObjects(stream string) bool { return strings.HasPrefix(stream, "CTI_") }

@@ -54,7 +54,7 @@ func (h *Hub) objectStreams(ctx context.Context) ([]string, error) {
 	names := h.js.StreamNames(ctx)
 	var streams []string
 	for name := range names.Name() {
-		if strings.HasPrefix(name, "CTI_") {
+		if isObjects(name) {
 			streams = append(streams, name)
 		}
 	}
@@ -64,6 +64,9 @@ func (h *Hub) objectStreams(ctx context.Context) ([]string, error) {
 	slices.Sort(streams)
 	return streams, nil
 }
+
+// isObjects reports whether a stream carries objects.
+func isObjects(stream string) bool { return strings.HasPrefix(stream, "CTI_") }
 
 // openStream brings the index up to one stream and says what the stream lacks.
 func (h *Hub) openStream(ctx context.Context, name string) error {

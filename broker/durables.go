@@ -205,7 +205,7 @@ func (h *Hub) reconcileDurables(ctx context.Context, r *policy.Region) (removed 
 		var n int
 		var err error
 		switch {
-		case strings.HasPrefix(name, "CTI_"):
+		case isObjects(name):
 			n, err = h.reconcileStream(ctx, r, name, byName)
 		case strings.HasPrefix(name, "CTL_"):
 			n, err = h.reconcileControls(ctx, r, name)

@@ -27,6 +27,7 @@ type follower struct {
 	confirmed uint64 // the state it has applied of that term
 	directory uint64 // the revision that is in force here
 	unjust    bool   // it may not be in force for every account
+	erased    bool   // the catalogue's files may still have what was erased
 	agrees    bool   // the catalogue was held against the streams in this term
 	snapped   map[string]uint64
 
@@ -135,15 +136,10 @@ func (f *follower) step(ctx context.Context) (again bool, err error) {
 	return f.apply(ctx, &a)
 }
 
-// apply applies what an answer tells of, as far as it is here.
+// apply applies what an answer tells of, as far as it is here, and confirms it.
 func (f *follower) apply(ctx context.Context, a *grantAnswer) (again bool, err error) {
-	h := f.h
-	if a.Needs.Directory != f.directory {
-		err := h.adoptDirectory(ctx, a.Needs.Directory, f.unjust)
-		if f.unjust = err != nil; f.unjust {
-			return false, err
-		}
-		f.directory = a.Needs.Directory
+	if err := f.adopt(ctx, a.Needs.Directory); err != nil {
+		return false, err
 	}
 	if a.Positions == nil {
 		a.Positions = map[string]uint64{}
@@ -151,20 +147,58 @@ func (f *follower) apply(ctx context.Context, a *grantAnswer) (again bool, err e
 	for stream, seq := range a.Needs.Fences {
 		a.Positions[stream] = max(a.Positions[stream], seq)
 	}
+	local, err := f.h.localPositions()
+	if err != nil {
+		return false, err
+	}
+	complete, err := f.catchUp(ctx, a.Positions, local)
+	if err != nil {
+		return false, err
+	}
+	if complete {
+		f.watermark.Store(max(f.watermark.Load(), a.Watermark))
+	}
+	if f.confirmed == a.Needs.State {
+		return false, nil
+	}
+	if passed, err := f.passed(&a.Needs, local); !passed || err != nil {
+		return false, err
+	}
+	f.h.accounts.inForce()
+	if err := f.open(ctx); err != nil {
+		return false, err // and is tried again, since nothing is confirmed
+	}
+	f.confirmed = a.Needs.State
+	return true, nil
+}
+
+// adopt puts a revision of the directory in force, if it is not.
+func (f *follower) adopt(ctx context.Context, revision uint64) error {
+	if revision == f.directory {
+		return nil
+	}
+	err := f.h.adoptDirectory(ctx, revision, f.unjust)
+	if f.unjust = err != nil; f.unjust {
+		return err
+	}
+	f.directory = revision
+	return nil
+}
+
+// catchUp brings the catalogue to positions, as far as this node's copies go, and
+// reports whether that was all the way.
+func (f *follower) catchUp(ctx context.Context, positions, local map[string]uint64) (complete bool, err error) {
+	h := f.h
 	if !f.agrees {
-		for stream := range a.Positions {
+		for stream := range positions {
 			if err := h.agree(ctx, stream, 0); err != nil {
 				return false, err
 			}
 		}
 		f.agrees = true
 	}
-	local, err := h.localPositions()
-	if err != nil {
-		return false, err
-	}
-	complete, erased := true, false
-	for stream, seq := range a.Positions {
+	complete = true
+	for stream, seq := range positions {
 		at, _, err := h.index.Position(stream)
 		if err != nil {
 			return false, err
@@ -176,49 +210,52 @@ func (f *follower) apply(ctx context.Context, a *grantAnswer) (again bool, err e
 		}
 		t := &tail{h: h, stream: stream}
 		_, err = t.read(ctx, at, through)
-		erased = erased || t.erased
+		f.erased = f.erased || t.erased
 		if err != nil {
 			return false, err
 		}
 	}
-	if erased {
-		if err := h.index.Scrub(ctx); err != nil {
-			return false, fmt.Errorf("ridding the catalogue's files of what was erased: %w", err)
-		}
+	if !f.erased {
+		return complete, nil
 	}
-	if complete {
-		f.watermark.Store(max(f.watermark.Load(), a.Watermark))
+	if err := h.index.Scrub(ctx); err != nil {
+		return false, fmt.Errorf("ridding the catalogue's files of what was erased: %w", err)
 	}
-	if f.confirmed == a.Needs.State {
-		return false, nil
-	}
-	for stream, seq := range a.Needs.Fences {
-		at, _, err := h.index.Position(stream)
-		if err != nil {
+	f.erased = false
+	return complete, nil
+}
+
+// passed reports whether this node has come beyond every fence it needs to.
+func (f *follower) passed(n *needs, local map[string]uint64) (bool, error) {
+	for stream, seq := range n.Fences {
+		at, _, err := f.h.index.Position(stream)
+		if err != nil || at < seq || local[stream] < seq {
 			return false, err
 		}
-		if at < seq || local[stream] < seq {
-			return false, nil
-		}
-		if a.Needs.Erased[stream] == 0 {
+		if n.Erased[stream] == 0 {
 			continue
 		}
-		if err := f.forgetLog(stream, a.Needs.Erased[stream]); err != nil {
+		if err := f.forgetLog(stream, n.Erased[stream]); err != nil {
 			return false, err
 		}
-	}
-	f.confirmed = a.Needs.State
-	h.accounts.inForce()
-	if !h.ready.Load() && h.follow == f {
-		if err := h.openStatuses(ctx); err != nil {
-			return false, err
-		}
-		h.recovered.Store(&Recovery{Rebuilt: h.index.Recovered(), Took: time.Since(h.started).Round(time.Millisecond)})
-		h.ready.Store(true)
-		h.opened.Do(func() { close(h.isOpen) })
-		h.log.Info("this node follows", "node", h.cfg.Cluster.Node, "term", f.term)
 	}
 	return true, nil
+}
+
+// open has this node answer, the first time that it may.
+func (f *follower) open(ctx context.Context) error {
+	h := f.h
+	if h.ready.Load() {
+		return nil
+	}
+	if err := h.openStatuses(ctx); err != nil {
+		return err
+	}
+	h.recovered.Store(&Recovery{Rebuilt: h.index.Recovered(), Took: time.Since(h.started).Round(time.Millisecond)})
+	h.ready.Store(true)
+	h.opened.Do(func() { close(h.isOpen) })
+	h.log.Info("this node follows", "node", h.cfg.Cluster.Node, "term", f.term)
+	return nil
 }
 
 // forgetLog has the engine of this node begin the log of a stream anew behind what was

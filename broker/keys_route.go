@@ -21,8 +21,17 @@ const (
 	fileRouteKey  = "route.key"
 )
 
-// routeYears is how long the certificates of routes are good. The hub tells when they
-// end (selat_certificate_...), and `selat init --cluster` on a new folder makes new ones.
+// RouteCertificate is the file of the certificate that this node shows the others, ""
+// on a hub of one node.
+func (c *Config) RouteCertificate() string {
+	if !c.Clustered() {
+		return ""
+	}
+	return c.path(keysFolder, fileRouteCert)
+}
+
+// routeYears is how long the certificates of routes are good. Nodes tell when theirs
+// ends, among the certificates of their metrics.
 const routeYears = 10
 
 // routeAuthority signs the certificates of a cluster's routes. Its key is thrown away

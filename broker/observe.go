@@ -125,7 +125,7 @@ func (h *Hub) StreamStats(ctx context.Context) ([]StreamStats, error) {
 func (h *Hub) eachStream(ctx context.Context, f func(*jetstream.StreamInfo, stix.Level)) error {
 	streams := h.js.ListStreams(ctx)
 	for info := range streams.Info() {
-		if !strings.HasPrefix(info.Config.Name, "CTI_") {
+		if !isObjects(info.Config.Name) {
 			continue
 		}
 		f(info, streamLevel(info.Config.Metadata))

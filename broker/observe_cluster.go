@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -130,7 +129,7 @@ func (h *Hub) replication(d *server.StreamDetail) StreamReplication {
 	if d.Config != nil {
 		s.Replicas = max(1, d.Config.Replicas)
 	}
-	if strings.HasPrefix(d.Name, "CTI_") {
+	if isObjects(d.Name) {
 		s.Name, s.Audience, s.Level = redStream, redAudience, stix.Red
 		if d.Config != nil {
 			if level := streamLevel(d.Config.Metadata); level != stix.Red {

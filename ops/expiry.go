@@ -37,6 +37,7 @@ func newCertificates(cfg *broker.Config) (prometheus.Collector, error) {
 		whole               bool // every certificate of the file counts, not the first alone
 	}{
 		{"hub", "tls.cert", cfg.TLS.Cert, false},
+		{"route", "keys/route.crt", cfg.RouteCertificate(), false},
 		{"hub-ca", "tls.ca", cfg.TLS.CA, true},
 		{"http-client-ca", "http.client_ca", cfg.HTTP.ClientCA, true},
 		{"taxii-client-ca", "taxii.client_ca", cfg.TAXII.ClientCA, true},
@@ -52,7 +53,7 @@ func newCertificates(cfg *broker.Config) (prometheus.Collector, error) {
 	}
 	return newTable(func() ([]certificate, bool) { return all, true },
 		[]string{"certificate"}, func(c certificate) []string { return []string{c.name} },
-		moment("selat_certificate_not_after_timestamp_seconds", "When the certificate in use ends: hub, or the first to end of the authorities hub-ca, http-client-ca, taxii-client-ca.", func(c certificate) time.Time { return c.notAfter }),
+		moment("selat_certificate_not_after_timestamp_seconds", "When the certificate in use ends: hub, route (between nodes), or the first to end of the authorities hub-ca, http-client-ca, taxii-client-ca.", func(c certificate) time.Time { return c.notAfter }),
 	), nil
 }
 
